@@ -1,0 +1,33 @@
+# Every target does all of its own set-up: a clean clone needs nothing but Python 3.11+, Go 1.26+, make and a C compiler.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/:.*?## /\t/' | expand -t 16
+
+.venv/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.ready ## make the virtual environment from the lock file
+
+.PHONY: lock
+lock: setup ## resolve the dependencies anew into requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
+		--extra demo --extra dev pyproject.toml -o requirements.lock --upgrade
+
+.PHONY: check
+check: setup ## lint, formatting, types, import rules
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports --no-cache

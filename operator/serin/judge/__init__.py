@@ -1,0 +1,1 @@
+"""Pure: evidence, verdicts, forecasts. Counts go in, a verdict with its reasons comes out."""
