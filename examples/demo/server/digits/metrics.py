@@ -1,8 +1,8 @@
 """The metrics by which the two servers are judged.
 
-Names and labels are the contract that Serin's `contract` preset reads. The series of a model server carry no
-revision: Prometheus puts the pod's labels on them. Those of the joiner carry `serin_model` and `serin_revision`
-themselves, because its pod belongs to no revision.
+Names and labels are the contract that Serin's `contract` preset reads. The series of a model server carry
+no revision: Prometheus puts the pod's labels on them. Those of the joiner carry `serin_model` and
+`serin_revision` themselves, because its pod belongs to no revision.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -13,7 +13,7 @@ DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 
 LAG_BUCKETS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)
 DIGITS = range(10)
 
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class ServerMetrics:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import joblib
+import joblib  # type: ignore[import-untyped]
 import numpy as np
 
 from digits.settings import SettingsError

@@ -1,28 +1,26 @@
 """The joiner: takes true labels and counts them for the revision that made the prediction.
 
-It is a server of its own, not a part of the model's. Labels come late, through a gateway that may pick a pod of
-any revision, and Prometheus puts a pod's own revision on all of its series; a pod that belongs to no revision
-may say itself for whom it counts.
+It is a server of its own, not a part of the model's. Labels come late, through a gateway that may pick a
+pod of any revision, and Prometheus puts a pod's own revision on all of its series; a pod that belongs to
+no revision may say itself for whom it counts.
 """
 
-import json
 import time
 from collections import OrderedDict
 
 from aiohttp import web
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from digits.endpoints import add_endpoints
 from digits.metrics import DIGITS, OutcomeMetrics
-from digits.prediction_id import PredictionId, PredictionIdError
-from digits.running import STOPPING, stopping_flag
+from digits.prediction_id import PredictionId
 from digits.settings import OutcomeSettings
 
 # Enough for ten minutes at some hundreds of labels a second; older duplicates would count twice.
 REMEMBERED = 200_000
 
-SETTINGS = web.AppKey("settings", OutcomeSettings)
-METRICS = web.AppKey("metrics", OutcomeMetrics)
-SEEN = web.AppKey("seen", "RecentlySeen")
+
+class OutcomeError(ValueError):
+    """The request's JSON is no outcome."""
 
 
 class RecentlySeen:
@@ -43,16 +41,19 @@ class RecentlySeen:
         return True
 
 
+SETTINGS = web.AppKey("settings", OutcomeSettings)
+METRICS = web.AppKey("metrics", OutcomeMetrics)
+SEEN = web.AppKey("seen", RecentlySeen)
+
+
 def create_joiner(settings: OutcomeSettings) -> web.Application:
     """Build the application."""
     application = web.Application()
     application[SETTINGS] = settings
-    application[METRICS] = OutcomeMetrics()
+    application[METRICS] = metrics = OutcomeMetrics()
     application[SEEN] = RecentlySeen()
-    application[STOPPING] = stopping_flag()
     application.router.add_post("/outcome", take_outcome)
-    application.router.add_get("/readyz", readyz)
-    application.router.add_get("/metrics", expose)
+    add_endpoints(application, metrics.registry)
     return application
 
 
@@ -62,7 +63,7 @@ async def take_outcome(request: web.Request) -> web.Response:
     try:
         text, actual = parse_outcome(await request.json())
         prediction = PredictionId.decode(text, request.app[SETTINGS].signing_key)
-    except (PredictionIdError, OutcomeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         metrics.refusals.labels("invalid").inc()
         return web.json_response({"error": str(error)}, status=400)
     if not request.app[SEEN].add(prediction.nonce):
@@ -76,10 +77,6 @@ async def take_outcome(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-class OutcomeError(ValueError):
-    """The request's JSON is no outcome."""
-
-
 def parse_outcome(document: object) -> tuple[str, int]:
     """Take the prediction id and the true digit out of a request's JSON."""
     fields = document if isinstance(document, dict) else {}
@@ -87,16 +84,3 @@ def parse_outcome(document: object) -> tuple[str, int]:
     if not isinstance(text, str) or type(actual) is not int or actual not in DIGITS:
         raise OutcomeError("expected {'prediction_id': text, 'actual': a digit from 0 to 9}")
     return text, actual
-
-
-async def readyz(request: web.Request) -> web.Response:
-    """Say that labels are welcome, until the pod is asked to stop."""
-    if request.app[STOPPING].is_set():
-        return web.Response(text="stopping\n", status=503)
-    return web.Response(text="ok\n")
-
-
-async def expose(request: web.Request) -> web.Response:
-    """Expose the confusion matrices."""
-    body = generate_latest(request.app[METRICS].registry)
-    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,9 +1,9 @@
 """The id of a prediction carries what is needed to attribute its true label later.
 
-A label arrives seconds or weeks after the prediction, when the pod that made it may be long gone and another
-revision may be serving. So the id itself says which revision predicted what, and when; the joiner needs no
-database. It is signed, because it passes through the client's hands: an unsigned id would let any client accuse
-or acquit a revision of its choice.
+A label arrives seconds or weeks after the prediction, when the pod that made it may be long gone and
+another revision may be serving. So the id itself says which revision predicted what, and when; the joiner
+needs no database. It is signed, because it passes through the client's hands: an unsigned id would let
+any client accuse or acquit a revision of its choice.
 """
 
 import hashlib

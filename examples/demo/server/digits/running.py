@@ -1,7 +1,8 @@
 """Run an application in a pod: stop without losing a request.
 
-When a pod is deleted, Kubernetes sends SIGTERM and takes the pod out of the endpoints at the same time. Proxies
-learn of it a moment later, so a server that closes its socket at once refuses requests that are still sent to it.
+When a pod is deleted, Kubernetes sends SIGTERM and takes the pod out of the endpoints at the same time.
+Proxies learn of it a moment later, so a server that closes its socket at once refuses requests that are
+still sent to it.
 """
 
 import asyncio
@@ -13,16 +14,11 @@ from aiohttp import web
 STOPPING = web.AppKey("stopping", asyncio.Event)
 
 DRAIN_SECONDS = 4.0
-# Longer than the hour for which Envoy keeps an idle connection: the side that sends must be the one that closes,
-# else a request meets a connection that is being closed and the client sees a 503.
+# Longer than the hour for which Envoy keeps an idle connection: the side that sends must be the one that
+# closes, else a request meets a connection that is being closed and the client sees a 503.
 KEEPALIVE_SECONDS = 2 * 3600.0
 
 logger = logging.getLogger(__name__)
-
-
-def stopping_flag() -> asyncio.Event:
-    """Return the flag that `run_until_stopped` sets and a readiness probe reads."""
-    return asyncio.Event()
 
 
 async def run_until_stopped(application: web.Application, *, port: int, drain: float = DRAIN_SECONDS) -> None:

@@ -1,17 +1,15 @@
 """The model server: predictions over HTTP, each with an id by which its true label can be told later."""
 
 import asyncio
-import json
 import random
 import time
 
 from aiohttp import web
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from digits.endpoints import add_endpoints
 from digits.metrics import ServerMetrics
-from digits.model import InputError, Model, parse_features
+from digits.model import Model, parse_features
 from digits.prediction_id import PredictionId
-from digits.running import STOPPING, stopping_flag
 from digits.settings import ServerSettings
 
 SETTINGS = web.AppKey("settings", ServerSettings)
@@ -31,15 +29,12 @@ def create_server(settings: ServerSettings, model: Model) -> web.Application:
     application[MODEL] = model
     application[METRICS] = metrics = ServerMetrics()
     application[LUCK] = random.Random(settings.revision)
-    application[STOPPING] = stopping_flag()
     metrics.trained.set(model.trained_at)
     metrics.data_cutoff.set(model.data_cutoff)
     metrics.loaded.set(time.time())
     application.on_response_prepare.append(say_who_answers)
     application.router.add_post("/predict", predict)
-    application.router.add_get("/healthz", healthz)
-    application.router.add_get("/readyz", readyz)
-    application.router.add_get("/metrics", expose)
+    add_endpoints(application, metrics.registry)
     return application
 
 
@@ -59,7 +54,7 @@ async def predict(request: web.Request) -> web.Response:
         answer = await predict_digit(request.app, features)
         outcome = "success"
         return web.json_response(answer)
-    except (InputError, json.JSONDecodeError) as error:
+    except ValueError as error:  # not JSON, or not an image
         outcome = "rejected"
         return web.json_response({"error": str(error)}, status=400)
     except PredictionError as error:
@@ -86,21 +81,3 @@ async def predict_digit(application: web.Application, features: list[float]) -> 
         "version": settings.model_version,
         "revision": settings.revision,
     }
-
-
-async def healthz(_request: web.Request) -> web.Response:
-    """Say that the process lives."""
-    return web.Response(text="ok\n")
-
-
-async def readyz(request: web.Request) -> web.Response:
-    """Say that the model is loaded, until the pod is asked to stop."""
-    if request.app[STOPPING].is_set():
-        return web.Response(text="stopping\n", status=503)
-    return web.Response(text="ok\n")
-
-
-async def expose(request: web.Request) -> web.Response:
-    """Expose the metrics of this pod."""
-    body = generate_latest(request.app[METRICS].registry)
-    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,8 +1,8 @@
 """Train the models of the story: the differences between the versions are real ones.
 
-Half of scikit-learn's handwritten digits (1,797 images of 8 x 8 pixels) is for training, the other half is held
-out: the load generator sends those images and knows their labels. All seeds are fixed, so every build of the
-image serves the same models.
+Half of scikit-learn's handwritten digits (1,797 images of 8 x 8 pixels) is for training, the other half
+is held out: the load generator sends those images and knows their labels. All seeds are fixed, so every
+build of the image serves the same models.
 """
 
 import json
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import joblib
+import joblib  # type: ignore[import-untyped]
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -38,19 +38,16 @@ class Recipe:
 
 def recipes() -> tuple[Recipe, ...]:
     """Return the recipes, each with an estimator of its own."""
+    few, whole = 200, 898
     return (
         Recipe(
-            "digits-v1", "a linear model that saw few images", LogisticRegression(C=0.001, max_iter=300), 200
+            "digits-v1", "a linear model that saw few images", LogisticRegression(C=0.001, max_iter=300), few
         ),
-        Recipe("digits-v2", "a support vector machine that saw all images", SVC(C=10, gamma=0.001), 898),
+        Recipe("digits-v2", "a support vector machine that saw all images", SVC(C=10, gamma=0.001), whole),
         Recipe(
-            "digits-v3",
-            "the same, but only the upper three eighths of each image",
-            SVC(C=10, gamma=0.001),
-            898,
-            24,
+            "digits-v3", "the same on the upper three rows of each image", SVC(C=10, gamma=0.001), whole, 24
         ),
-        Recipe("digits-v6", "as good as v2 with a softer margin", SVC(C=5, gamma=0.0008), 898),
+        Recipe("digits-v6", "as good as v2 with a softer margin", SVC(C=5, gamma=0.0008), whole),
     )
 
 
@@ -89,7 +86,7 @@ def train(recipe: Recipe, split: Split, *, trained_at: float) -> dict[str, Any]:
 
 
 def write_artifacts(directory: Path) -> Iterator[str]:
-    """Write `<name>.joblib` for every recipe and `held-out.json` for the load generator; yield a line for each."""
+    """Write `<name>.joblib` for every recipe and `held-out.json` for the load generator; tell each."""
     directory.mkdir(parents=True, exist_ok=True)
     split = split_digits()
     trained_at = datetime.now(UTC).timestamp()
