@@ -76,7 +76,7 @@ CHAPTERS = (
     Chapter(
         name="v6",
         version="6.0.0",
-        title="v6, and Prometheus goes away",
+        title="v6 meets an outage",
         line="A good model again. Then Prometheus stops: Serin must neither promote nor roll back.",
         expected=Outcome.PROMOTED,
         deadline=120,

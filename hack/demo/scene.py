@@ -1,0 +1,53 @@
+"""One moment of the story, as both views tell it: a value, without a connection to anything."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from demo.chapters import Chapter
+from demo.ledger import Account
+from serin.api.status import ModelDeploymentStatus, RevisionStatus, Role
+
+
+@dataclass(frozen=True)
+class EventLine:
+    """A Kubernetes event of the ModelDeployment, or something that the story itself did."""
+
+    at: datetime
+    reason: str
+    message: str
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is to be seen now. `elapsed` is in seconds since the story began.
+
+    `ended` holds, for every chapter that is over, whether it ended as it should.
+    """
+
+    chapters: tuple[Chapter, ...]
+    current: int
+    elapsed: float
+    account: Account
+    ended: tuple[bool, ...] = ()
+    note: str = ""
+    status: ModelDeploymentStatus = field(default_factory=ModelDeploymentStatus)
+    events: tuple[EventLine, ...] = ()
+
+    @property
+    def chapter(self) -> Chapter:
+        """The chapter that is being told."""
+        return self.chapters[self.current]
+
+    @property
+    def live_revisions(self) -> tuple[RevisionStatus, ...]:
+        """The revisions that have pods or traffic: stable first, then the candidate."""
+        order = list(Role)
+        live = (item for item in self.status.revisions if item.weight or item.replicas or item.ready_replicas)
+        return tuple(sorted(live, key=lambda item: order.index(item.role)))
+
+
+def percent(share: float) -> str:
+    """Write a share of events for a person: `0.3 %`, `12 %`."""
+    value = share * 100
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %"
