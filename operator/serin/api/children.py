@@ -1,0 +1,72 @@
+"""What every child of a ModelDeployment bears: its name, its labels, its owner."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serin.api.names import API_VERSION, KIND, MODEL_LABEL, REVISION_LABEL, VERSION_LABEL
+
+SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""Kubernetes' own alphabet for generated names: no vowels, so no words, and nothing easily misread."""
+REVISION_LENGTH = 10
+"""Characters of a revision's hash: with a ModelDeployment's 52 and a hyphen they fill a Service name (63)."""
+
+_REVISION = re.compile(f"[{SAFE_ALPHABET}]{{{REVISION_LENGTH}}}")
+_NOT_IN_A_LABEL = re.compile(r"[^0-9A-Za-z._-]")
+_LABEL_LENGTH = 63
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The ModelDeployment that a child belongs to."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    def reference(self) -> dict[str, Any]:
+        """The ownerReference: garbage collection removes the child with its owner."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+
+    def metadata(self, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+        """The metadata of a child of this name."""
+        return {
+            "name": name,
+            "namespace": self.namespace,
+            "labels": {"app.kubernetes.io/managed-by": "serin", **labels},
+            "ownerReferences": [self.reference()],
+        }
+
+
+def revision_name(model: str, revision: str) -> str:
+    """The name of a revision's Deployment, Service and ControllerRevision."""
+    return f"{model}-{revision}"
+
+
+def revision_in(model: str, name: str) -> str | None:
+    """The revision whose child bears this name; None if it is no child of the ModelDeployment `model`."""
+    prefix, _, revision = name.rpartition("-")
+    return revision if prefix == model and _REVISION.fullmatch(revision) else None
+
+
+def selector_labels(model: str, revision: str) -> dict[str, str]:
+    """What selects the pods of a revision. They never change, so neither role nor weight is among them."""
+    return {MODEL_LABEL: model, REVISION_LABEL: revision}
+
+
+def revision_labels(model: str, revision: str, version: str) -> dict[str, str]:
+    """The labels of everything that belongs to one revision."""
+    return {**selector_labels(model, revision), VERSION_LABEL: label_value(version)}
+
+
+def label_value(text: str) -> str:
+    """The nearest valid label value: `2.1.0+cuda` is `2.1.0-cuda`."""
+    return _NOT_IN_A_LABEL.sub("-", text)[:_LABEL_LENGTH].strip("._-")

@@ -1,0 +1,1 @@
+"""Pure: how weights reach the model servers. One module a provider."""
