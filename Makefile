@@ -31,3 +31,7 @@ check: setup ## lint, formatting, types, import rules
 	ruff format --check
 	mypy
 	lint-imports --no-cache
+
+.PHONY: crds
+crds: setup ## write the CRDs and the reference anew from the models
+	PYTHONPATH=hack $(BIN)/python -m crds

@@ -1,4 +1,4 @@
-"""`RolloutAction`: what a person wants of a rollout, create-only and immutable, so that it proves who said it."""
+"""`RolloutAction`: what a person wants of a rollout; never edited, so that it proves who said it."""
 
 from enum import StrEnum
 from typing import Annotated, Literal

@@ -2,13 +2,29 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
 
-DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
-PROPORTION_PATTERN = r"^([0-9]+(\.[0-9]+)?%|0(\.[0-9]+)?|1(\.0+)?)$"
+from serin.api.rules import VALIDATIONS, Rule
+
+DURATION_PATTERN = r"^([0-9]{1,8}(\.[0-9]{1,6})?(ms|s|m|h))+$"
+PROPORTION_PATTERN = r"^((100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%|0(\.[0-9]+)?|1(\.0+)?)$"
+
+LONGEST_DURATION = "8760h"
+"""A year: longer ones are slips of the pen, and CEL's durations end at 290 years."""
+DURATION_HELP = "write a duration of at most 8760h, such as 90s, 5m, 1h30m or 250ms"
+PROPORTION_HELP = 'write a percentage from "0%" to "100%", such as "2%", or a fraction such as "0.02"'
 
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -22,10 +38,20 @@ def parse_duration(text: object) -> timedelta:
     """
     if isinstance(text, timedelta):
         return text
-    if not isinstance(text, str) or not re.match(DURATION_PATTERN, text):
-        raise ValueError(f"{text!r} is not a duration: write one like 90s, 5m, 1h30m or 250ms")
-    seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
-    return timedelta(seconds=seconds)
+    if not is_duration(text):
+        raise ValueError(f"{text!r} is not a duration: {DURATION_HELP}")
+    return timedelta(seconds=_seconds(str(text)))
+
+
+def is_duration(text: object) -> bool:
+    """Whether the text is a duration as Go writes it, of at most a year."""
+    if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN, text) or len(text) > 32:
+        return False
+    return _seconds(text) <= _seconds(LONGEST_DURATION)
+
+
+def _seconds(text: str) -> float:
+    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def format_duration(value: timedelta) -> str:
@@ -46,12 +72,15 @@ def parse_proportion(text: object) -> float:
     """
     if isinstance(text, float):
         return text
-    if not isinstance(text, str) or not re.match(PROPORTION_PATTERN, text):
-        raise ValueError(f'{text!r} is not a share: write a percentage like "2%" or a fraction like "0.02"')
-    value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    if value > 1:
-        raise ValueError(f"{text!r} is more than the whole: write at most 100%")
-    return value
+    if not is_proportion(text):
+        raise ValueError(f"{text!r} is not a share: {PROPORTION_HELP}")
+    written = str(text)
+    return float(written[:-1]) / 100 if written.endswith("%") else float(written)
+
+
+def is_proportion(text: object) -> bool:
+    """Whether the text is a share between 0 and 1, written as `2%` or `0.02`."""
+    return isinstance(text, str) and len(text) <= 16 and re.fullmatch(PROPORTION_PATTERN, text) is not None
 
 
 def format_proportion(value: float) -> str:
@@ -76,17 +105,64 @@ def format_time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def cel_is_duration(value: str) -> str:
+    """CEL: the string at `value` can be read by `duration()`."""
+    return f"{value}.matches(r'{DURATION_PATTERN}')"
+
+
+def cel_is_proportion(value: str) -> str:
+    """CEL: the string at `value` is a share."""
+    return f"{value}.matches(r'{PROPORTION_PATTERN}')"
+
+
+def at_least(bound: str, message: str) -> Rule:
+    """A duration's lower bound."""
+    lowest = parse_duration(bound)
+    cel = f"!{cel_is_duration('self')} || duration(self) >= duration('{bound}')"
+    return Rule(cel, lambda value: bool(value >= lowest), message)
+
+
+def at_most(bound: str, message: str) -> Rule:
+    """A duration's upper bound."""
+    highest = parse_duration(bound)
+    cel = f"!{cel_is_duration('self')} || duration(self) <= duration('{bound}')"
+    return Rule(cel, lambda value: bool(value <= highest), message)
+
+
+def matching(pattern: str, message: str) -> Rule:
+    """A string's pattern, told in words when it is broken: the API server itself would show the pattern."""
+    return Rule(f"self.matches(r'{pattern}')", lambda text: re.fullmatch(pattern, text) is not None, message)
+
+
+# The help is a rule and not a pattern, so that the API server says it.
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "maxLength": 32}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": 32,
+            VALIDATIONS: [
+                {
+                    "rule": f"{cel_is_duration('self')} && duration(self) <= duration('{LONGEST_DURATION}')",
+                    "message": DURATION_HELP,
+                }
+            ],
+        }
+    ),
 ]
 Proportion = Annotated[
     float,
     BeforeValidator(parse_proportion),
     PlainSerializer(format_proportion, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": PROPORTION_PATTERN, "maxLength": 16}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": 16,
+            VALIDATIONS: [{"rule": cel_is_proportion("self"), "message": PROPORTION_HELP}],
+        }
+    ),
 ]
 Time = Annotated[
     datetime,
@@ -107,6 +183,24 @@ class Model(BaseModel):
         use_attribute_docstrings=True,
         ser_json_inf_nan="null",
     )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    """What must hold of the part as a whole: in the CRD as CEL, here in Python."""
+
+    @model_validator(mode="after")
+    def _keeps_its_rules(self) -> Self:
+        for rule in self.rules:
+            rule.check(self)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        found = handler(schema)
+        if cls.rules:
+            handler.resolve_ref_schema(found)[VALIDATIONS] = [rule.to_dict() for rule in cls.rules]
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The part as Kubernetes stores it: camelCase, absent fields left out."""

@@ -9,7 +9,7 @@ FIELD_MANAGER = "serin"
 FINALIZER = f"{GROUP}/finalizer"
 
 MODEL_LABEL = f"{GROUP}/model"
-"""The ModelDeployment's name: on every child, and by relabelling on every series of its pods (`serin_model`)."""
+"""The ModelDeployment's name: on every child, and by relabelling on each series of its pods (`serin_model`)."""
 REVISION_LABEL = f"{GROUP}/revision"
 """The revision: on every child, and by relabelling on every series of its pods (`serin_revision`)."""
 VERSION_LABEL = f"{GROUP}/version"

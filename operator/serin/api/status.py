@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from serin.api.base import Model, Time
+from serin.api.rules import UniqueBy
 
 Text = Annotated[str, Field(max_length=32768)]
 Name = Annotated[str, Field(max_length=253)]
@@ -80,6 +81,8 @@ class StepStatus(Model):
     """How long it was held since, by pauses and by missing data; this time does not count."""
     held_since: Time | None = None
     """When the present hold began."""
+    held_reason: Annotated[str, Field(max_length=63)] | None = None
+    """Why it holds: Paused, AnalysisHolds, PodsNotReady or RouteChanged."""
     until: Time | None = None
     """When it can end at the earliest, without another hold."""
 
@@ -148,11 +151,11 @@ class AnalysisStatus(Model):
     samples: float = 0.0
     """The candidate's events in the present step, of the metric that has the fewest."""
     split: SplitStatus | None = None
-    metrics: Annotated[tuple[MetricStatus, ...], Field(max_length=16)] = ()
+    metrics: Annotated[tuple[MetricStatus, ...], Field(max_length=16), UniqueBy("name")] = ()
 
 
 class Rejected(Model):
-    """The revision that was turned away; nothing tries it again until the spec changes or somebody says retry."""
+    """The revision that was turned away; nothing tries it again before the spec changes or somebody says retry."""
 
     revision: Name
     version: Annotated[str, Field(max_length=63)]
@@ -241,7 +244,7 @@ class ModelDeploymentStatus(Model):
     """The candidate's version."""
     weight: int | None = None
     """The candidate's weight."""
-    revisions: Annotated[tuple[RevisionStatus, ...], Field(max_length=128)] = ()
+    revisions: Annotated[tuple[RevisionStatus, ...], Field(max_length=128), UniqueBy("revision")] = ()
     replicas: int = 0
     """How many pods the stable revision is meant to have, for /scale."""
     selector: Annotated[str, Field(max_length=512)] | None = None
@@ -254,8 +257,11 @@ class ModelDeploymentStatus(Model):
     actions: Annotated[tuple[ActionRecord, ...], Field(max_length=16)] = ()
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=16)] = ()
     collision_count: int = 0
+    """How often a revision's name was taken by somebody else's object."""
+    paused_seconds: float = 0.0
+    """How long this rollout was paused; `analysis.maxDuration` does not count it."""
     last_progress_at: Time | None = None
     """When something last moved while Serin waits for pods or a route."""
     drain_until: Time | None = None
     """While being deleted: when the pods may go."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16), UniqueBy("type")] = ()
