@@ -1,0 +1,1 @@
+"""Kubernetes: the client, what is watched, what is written back."""

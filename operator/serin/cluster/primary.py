@@ -1,0 +1,257 @@
+"""ModelDeployments and RolloutActions as they come in, by kopf.
+
+kopf finds the kinds, lists and watches; it writes nothing: only `on.event` is registered, which costs no
+request and keeps no state on the objects. What kopf does not tell is where a list ends, so an object that
+went away in a gap between two watches would never be missed. Each list that kopf makes is therefore followed
+by one of names alone (`_sweep`), which finds what is gone and knows when everything has been told.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import aiohttp
+import kopf
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+from serin import __version__
+from serin.cluster.client import KubeClient, Object
+from serin.cluster.errors import ApiError
+from serin.cluster.reflector import slim
+from serin.cluster.resources import MODEL_DEPLOYMENT, ROLLOUT_ACTION, ObjectKey, Resource, key_of
+
+logger = logging.getLogger(__name__)
+
+PrimaryChange = Callable[[Resource, ObjectKey, Object | None], None]
+"""Told of each change: the object as it is now, or None if it is gone."""
+
+RETRY_SECONDS = 5.0
+EXIT_SECONDS = 20.0
+
+
+class _Catalog:
+    """What has been told of one kind."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        self.told: dict[ObjectKey, tuple[str, int]] = {}
+        """The uid and the resourceVersion that was told last."""
+        self.awaited: set[ObjectKey] | None = None
+        """What the first sweep found and kopf has yet to tell; None before the first sweep."""
+        self.listed = asyncio.Event()
+        """kopf has just made a list."""
+
+
+class PrimaryReflector:
+    """Watches ModelDeployments and RolloutActions.
+
+    Attributes:
+        synced: set once everything that there is has been told.
+    """
+
+    def __init__(self, client: KubeClient, *, on_change: PrimaryChange, namespace: str = "") -> None:
+        """Prepare; `run` does the work.
+
+        Args:
+            client: the API server.
+            on_change: told of each object; must not block.
+            namespace: only this one; all of them if empty.
+        """
+        self.synced = asyncio.Event()
+        self._client = client
+        self._on_change = on_change
+        self._namespace = namespace
+        self._catalogs = {resource: _Catalog(resource) for resource in (MODEL_DEPLOYMENT, ROLLOUT_ACTION)}
+
+    async def run(self, stop: asyncio.Event, *, reclaim_signals: Callable[[], None] = lambda: None) -> None:
+        """Watch until `stop` is set. When kopf gives up, it is begun anew.
+
+        Args:
+            stop: set by whoever wants it to end.
+            reclaim_signals: called each time that kopf has put its own handlers of SIGTERM and SIGINT into
+                the event loop, so that the caller puts its own back; no signal can come in between.
+        """
+        sweepers = [asyncio.create_task(self._sweep_when_asked(catalog)) for catalog in self._catalogs.values()]
+        try:
+            while not stop.is_set():
+                if not await self._kinds_exist():
+                    await _sleep_unless(stop, RETRY_SECONDS)
+                    continue
+                try:
+                    await self._run_kopf(stop, reclaim_signals)
+                except Exception:
+                    # kopf gives up when a kind vanishes, or when the API server fails for too long.
+                    logger.warning("The watch of ModelDeployments broke and is begun anew", exc_info=True)
+                if not stop.is_set():
+                    await _sleep_unless(stop, RETRY_SECONDS)
+        finally:
+            for task in sweepers:
+                task.cancel()
+            await asyncio.gather(*sweepers, return_exceptions=True)
+
+    async def _kinds_exist(self) -> bool:
+        """Whether the CRDs are installed: kopf looks for its kinds once, at its start."""
+        for resource in self._catalogs:
+            try:
+                served = await self._client.serves(resource, self._namespace)
+            except ApiError as error:
+                logger.warning("Serin cannot list %s yet: %s", resource.plural, error)
+                return False
+            if not served:
+                logger.error("The cluster has no %s.%s: install Serin's CRDs", resource.plural, resource.group)
+                return False
+        return True
+
+    async def _run_kopf(self, stop: asyncio.Event, reclaim_signals: Callable[[], None]) -> None:
+        tasks = await kopf.spawn_tasks(
+            registry=self._registry(),
+            settings=_settings(),
+            stop_flag=stop,
+            clusterwide=not self._namespace,
+            namespaces=[self._namespace] if self._namespace else [],
+        )
+        reclaim_signals()
+        await kopf.run_tasks(tasks, ignored=_AllTasks())
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        async def login(**_: object) -> kopf.AiohttpSession:
+            return kopf.AiohttpSession(server=self._client.configuration.host, aiohttp_session=self._session())
+
+        kopf.on.login(registry=registry)(login)
+        for catalog in self._catalogs.values():
+            self._register(registry, catalog)
+        return registry
+
+    def _register(self, registry: kopf.OperatorRegistry, catalog: _Catalog) -> None:
+        resource = catalog.resource
+
+        async def on_event(event: Mapping[str, Any], **_: object) -> None:
+            self._follow(catalog, event)
+
+        kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)(on_event)
+
+    def _session(self) -> aiohttp.ClientSession:
+        """A session of kopf's own, which it closes: the same credentials, read anew for each request."""
+        configuration = self._client.configuration
+
+        async def authorize(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+            token = await configuration.get_api_key_with_prefix("BearerToken")
+            if token:
+                request.headers["Authorization"] = token
+            return await handler(request)
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(self._notice_list)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=10, ssl=self._client.tls),
+            headers={"User-Agent": f"serin/{__version__}"},
+            middlewares=(authorize,),
+            trace_configs=[trace],
+            proxy=configuration.proxy,
+            trust_env=False,
+        )
+
+    async def _notice_list(
+        self, _session: aiohttp.ClientSession, _context: object, ended: aiohttp.TraceRequestEndParams
+    ) -> None:
+        if ended.method != "GET" or ended.response.status != 200 or "watch" in ended.url.query:
+            return
+        for catalog in self._catalogs.values():
+            if ended.url.path.endswith(f"/{catalog.resource.plural}"):
+                catalog.listed.set()
+
+    async def _sweep_when_asked(self, catalog: _Catalog) -> None:
+        while True:
+            await catalog.listed.wait()
+            catalog.listed.clear()
+            try:
+                await self._sweep(catalog)
+            except ApiError as error:
+                logger.info("Serin compares %s again in %.0f s: %s", catalog.resource.plural, RETRY_SECONDS, error)
+                catalog.listed.set()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _sweep(self, catalog: _Catalog) -> None:
+        """Report what was told of before, and is not there any more."""
+        # Only what was known before the list can be missing from it.
+        before = dict(catalog.told)
+        listed = await self._client.list(catalog.resource, self._namespace, metadata_only=True)
+        present = {key_of(item): item["metadata"]["uid"] for item in listed.items}
+        for key, (uid, _) in before.items():
+            if present.get(key) != uid and key in catalog.told and catalog.told[key][0] == uid:
+                self._forget(catalog, key)
+        if catalog.awaited is None:
+            catalog.awaited = {key for key, uid in present.items() if catalog.told.get(key, ("",))[0] != uid}
+        else:
+            catalog.awaited &= present.keys()
+        self._check_synced()
+
+    def _follow(self, catalog: _Catalog, event: Mapping[str, Any]) -> None:
+        item: Object = slim({**event["object"], "metadata": dict(event["object"]["metadata"])})
+        key, uid = key_of(item), item["metadata"]["uid"]
+        version = int(item["metadata"]["resourceVersion"])
+        told = catalog.told.get(key)
+        # kopf has one worker for each uid: of two namesakes, the elder's last event may come too late.
+        if told is not None and version < told[1]:
+            return
+        if catalog.awaited is not None:
+            catalog.awaited.discard(key)
+        if event["type"] == "DELETED":
+            self._forget(catalog, key)
+        elif told is None or told != (uid, version):
+            catalog.told[key] = (uid, version)
+            self._on_change(catalog.resource, key, item)
+        self._check_synced()
+
+    def _forget(self, catalog: _Catalog, key: ObjectKey) -> None:
+        if catalog.told.pop(key, None) is not None:
+            self._on_change(catalog.resource, key, None)
+
+    def _check_synced(self) -> None:
+        if all(catalog.awaited is not None and not catalog.awaited for catalog in self._catalogs.values()):
+            self.synced.set()
+
+
+class _AllTasks(Collection["asyncio.Task[Any]"]):
+    """Every task there is.
+
+    At its end kopf cancels every task that was made while it ran, whoever made it, except those that it is
+    told to ignore. Its own tasks are stopped before that, one by one; all others are the rest of Serin.
+    """
+
+    def __contains__(self, task: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator["asyncio.Task[Any]"]:
+        return iter(asyncio.all_tasks())
+
+    def __len__(self) -> int:
+        return len(asyncio.all_tasks())
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    # A stray peering object of another team would pause Serin.
+    settings.peering.standalone = True
+    # The kinds are known, and looked for before kopf starts: no need to watch all CRDs and namespaces.
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.posting.loggers = False
+    settings.watching.inactivity_timeout = 70.0
+    settings.watching.server_timeout = 290
+    settings.networking.request_timeout = 30.0
+    settings.networking.connect_timeout = 5.0
+    settings.networking.error_backoffs = (0.5, 1, 2, 4, 8)
+    settings.process.ultimate_exiting_timeout = EXIT_SECONDS
+    return settings
+
+
+async def _sleep_unless(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass
