@@ -132,8 +132,8 @@ MODEL_DEPLOYMENT = CustomResource(
         Rule(
             "self.metadata.name.size() <= 52 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
             None,
-            "metadata.name becomes the name of Services: write at most 52 lower case letters, digits and dashes,"
-            " beginning with a letter and not ending with a dash",
+            "metadata.name becomes the name of Services: write at most 52 lower case letters, digits and"
+            " dashes, beginning with a letter and not ending with a dash",
             field=".metadata.name",
         ),
     ),
@@ -144,7 +144,7 @@ ROLLOUT_ACTION = CustomResource(
     kind="RolloutAction",
     plural="rolloutactions",
     short_name="ra",
-    description="What a person wants of a rollout: pause, resume, abort, retry or promote. Created, never edited.",
+    description="What a person wants of a rollout: pause, resume, abort, retry or promote. It is never edited.",
     spec=RolloutActionSpec,
     status=RolloutActionStatus,
     columns=(

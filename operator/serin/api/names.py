@@ -9,9 +9,9 @@ FIELD_MANAGER = "serin"
 FINALIZER = f"{GROUP}/finalizer"
 
 MODEL_LABEL = f"{GROUP}/model"
-"""The ModelDeployment's name: on every child, and by relabelling on each series of its pods (`serin_model`)."""
+"""The ModelDeployment's name: on every child, and by relabelling on its pods' series (`serin_model`)."""
 REVISION_LABEL = f"{GROUP}/revision"
-"""The revision: on every child, and by relabelling on every series of its pods (`serin_revision`)."""
+"""The revision: on every child, and by relabelling on its pods' series (`serin_revision`)."""
 VERSION_LABEL = f"{GROUP}/version"
 """The model's version, for people; a revision may differ in configuration alone."""
 

@@ -28,7 +28,7 @@ class Rule:
     """None for what the API server alone can tell: of an object's name, or of what it was before."""
     message: str
     field: str | None = None
-    """The field that the error names, as a path below the value (`.threshold`); the value itself unless given."""
+    """The field that the error names, as a path below the value (`.threshold`); the value itself if none."""
 
     def to_dict(self) -> dict[str, str]:
         """The rule as an entry of `x-kubernetes-validations`."""
@@ -48,9 +48,7 @@ class Rule:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         found = handler(schema)
         return found | {VALIDATIONS: [*found.get(VALIDATIONS, ()), self.to_dict()]}
 
@@ -75,7 +73,5 @@ class UniqueBy:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return handler(schema) | {LIST_TYPE: "map", LIST_MAP_KEYS: [self.key]}

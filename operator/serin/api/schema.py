@@ -43,9 +43,7 @@ _ORDER = (
 """The keys of a structural schema that Serin uses, in the order in which a reader wants them."""
 
 # These look different on the two sides.
-_CONVERTED = frozenset(
-    {"exclusiveMinimum", "exclusiveMaximum", "properties", "items", "additionalProperties"}
-)
+_CONVERTED = frozenset({"exclusiveMinimum", "exclusiveMaximum", "properties", "items", "additionalProperties"})
 # Titles repeat the name of the field; that unknown fields are refused is the API server's own doing.
 _DROPPED = frozenset({"title", "$defs"})
 
@@ -107,9 +105,7 @@ class _Converter:
             elif key == "const":
                 result["enum"] = [value]
             elif key == "properties":
-                result[key] = {
-                    name: self.convert(each, f"{path}.{name}", within) for name, each in value.items()
-                }
+                result[key] = {name: self.convert(each, f"{path}.{name}", within) for name, each in value.items()}
             elif key == "items":
                 result[key] = self.convert(value, f"{path}[]", within)
             elif key in {"exclusiveMinimum", "exclusiveMaximum"}:
@@ -148,9 +144,7 @@ class _Converter:
             raise SchemaError(f"{path}: a union; write optional fields and a rule that one of them is set")
         return kinds[0]
 
-    def _additional(
-        self, value: bool | Mapping[str, Any], path: str, within: tuple[str, ...]
-    ) -> dict[str, Any]:  # noqa: FBT001 - JSON schema's own
+    def _additional(self, value: bool | Mapping[str, Any], path: str, within: tuple[str, ...]) -> dict[str, Any]:
         if value is False:
             return {}
         if value is True:

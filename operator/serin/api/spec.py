@@ -64,13 +64,9 @@ class ModelIdentity(Model):
     """The model's name; the ModelDeployment's own name unless given."""
     version: Annotated[str, Field(max_length=63), matching(SEMANTIC_VERSION, VERSION_HELP)]
     """The semantic version, such as 2.1.0."""
-    uri: Annotated[str, Field(max_length=2048), matching(r"^[a-z][a-z0-9+.-]*:[^\s]+$", URI_HELP)] | None = (
-        None
-    )
+    uri: Annotated[str, Field(max_length=2048), matching(r"^[a-z][a-z0-9+.-]*:[^\s]+$", URI_HELP)] | None = None
     """Where the weights are (`models:/…`, `s3://…`, `oci://…`, `hf://…`); the pod gets it as SERIN_MODEL_URI."""
-    digest: Annotated[str, Field(max_length=71), matching(r"^sha256:[0-9a-f]{64}$", DIGEST_HELP)] | None = (
-        None
-    )
+    digest: Annotated[str, Field(max_length=71), matching(r"^sha256:[0-9a-f]{64}$", DIGEST_HELP)] | None = None
     """The digest of the weights, pinned into the revision; the pod gets it as SERIN_MODEL_DIGEST."""
     lineage: Lineage | None = None
     """Where the model comes from."""
@@ -151,9 +147,7 @@ class Ramp(Model):
     """The first weight, in percent."""
     to: Annotated[int, Field(ge=1, le=100)]
     """The last weight, in percent."""
-    over: Annotated[
-        Duration, at_least("1s", "write at least 1s; for no rise at all write a weight instead of a ramp")
-    ]
+    over: Annotated[Duration, at_least("1s", "write at least 1s; for no rise at all write a weight instead of a ramp")]
     """How long the rise takes, outside pauses and holds."""
     curve: RampCurve = RampCurve.LINEAR
     """Linear: equal differences. Exponential: equal factors, careful at first."""
@@ -257,9 +251,7 @@ class Canary(Model):
             "weights never fall: write the steps in rising order",
         ),
         Rule(
-            _PAIRS.format(
-                condition=f"{_LAST_OF_EARLIER} < 100 || {_FIRST_OF_LATER.format(otherwise=0)} == 0"
-            ),
+            _PAIRS.format(condition=f"{_LAST_OF_EARLIER} < 100 || {_FIRST_OF_LATER.format(otherwise=0)} == 0"),
             _ends_with_all,
             "weight 100 is the end: leave out the weights after it, or write less than 100 before them",
         ),
@@ -368,9 +360,7 @@ class AnalysisMetric(Model):
         Rule(
             f"self.name != 'error-rate' || !has(self.threshold) || {cel_is_proportion('self.threshold')}",
             lambda metric: (
-                metric.name is not MetricName.ERROR_RATE
-                or metric.threshold is None
-                or is_proportion(metric.threshold)
+                metric.name is not MetricName.ERROR_RATE or metric.threshold is None or is_proportion(metric.threshold)
             ),
             'an error-rate threshold is a share: write one such as "2%" or "0.02"',
             field=".threshold",

@@ -1,0 +1,118 @@
+"""What a plan asks the executor to do. Every action is idempotent: done twice, it has the effect of once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from serin.api.children import Owner
+from serin.api.status import ModelDeploymentStatus
+from serin.workloads import Snapshot
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One Kubernetes object."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Ask the API server, strictly, whether it would take this Deployment, before anything of a revision is made."""
+
+    object: Object
+    revision: str
+
+
+@dataclass(frozen=True)
+class Create:
+    """Make an object of our own. One of the same name that is not ours is left alone and told as taken."""
+
+    object: Object
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Bring an object of our own to this state by server-side apply; its uid in `object` keeps namesakes safe."""
+
+    object: Object
+
+
+@dataclass(frozen=True)
+class FreezeConfigMap:
+    """Copy a ConfigMap for one revision to keep, if its content still is what the revision was made from."""
+
+    source: str
+    owner: Owner
+    revision: str
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A JSON patch (RFC 6902); its `test` operations name what must not have changed under us."""
+
+    target: Reference
+    operations: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A JSON merge patch (RFC 7386) of an object's metadata; a resourceVersion in it guards against what is new."""
+
+    target: Reference
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete an object of our own, and no namesake of it."""
+
+    target: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Tell on a RolloutAction what became of it."""
+
+    target: Reference
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class InspectPods:
+    """Find out why the pods of a revision are not Ready; the answer is in the next observation."""
+
+    revision: str
+
+
+Action = DryRun | Create | Apply | FreezeConfigMap | Patch | Merge | Delete | Report | InspectPods
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A Kubernetes Event on the ModelDeployment, phrased for people."""
+
+    reason: str
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do: write the status first, if it changed, then carry out the actions in order.
+
+    wake_at: when the plan is to be made anew, if nothing happens before; None: nothing is due.
+    """
+
+    status: ModelDeploymentStatus
+    actions: tuple[Action, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    wake_at: datetime | None = None

@@ -1,0 +1,210 @@
+"""The status that a person reads: numbers, one sentence, and conditions that kubectl, Argo CD and Flux understand."""
+
+from datetime import timedelta
+
+from serin.api.children import selector_labels
+from serin.api.status import (
+    AnalysisStatus,
+    Condition,
+    ConditionStatus,
+    ModelDeploymentStatus,
+    Outcome,
+    Phase,
+    Verdict,
+)
+from serin.rollout.draft import Draft
+from serin.rollout.split import settlement
+
+ROLLING_OUT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
+
+
+def describe(draft: Draft) -> None:
+    """Complete the status: what was decided is in it already."""
+    _numbers(draft)
+    _analysis(draft)
+    _progress_time(draft)
+    draft.set(message=_message(draft), observed_generation=draft.desired.generation)
+    draft.set(conditions=_conditions(draft))
+
+
+def _numbers(draft: Draft) -> None:
+    for entry in draft.status.revisions:
+        workload = draft.workload(entry.revision)
+        draft.change(entry.revision, ready_replicas=workload.ready if workload else 0)
+    stable = draft.revision(draft.status.stable)
+    if stable is not None:
+        labels = selector_labels(draft.desired.owner.name, stable.revision)
+        draft.set(
+            replicas=stable.ready_replicas,
+            selector=",".join(f"{key}={value}" for key, value in sorted(labels.items())),
+        )
+
+
+def _analysis(draft: Draft) -> None:
+    """Take the judge's word over when it says something new, at a transition, or when the old word is stale."""
+    judgement, shown = draft.world.judgement, draft.status.analysis
+    if judgement is None or judgement.analysis.revision not in {
+        draft.status.candidate,
+        draft.world.status.candidate,
+    }:
+        return
+    new = judgement.analysis
+    moved = draft.status.step != draft.world.status.step or draft.status.phase is not draft.world.status.phase
+    if shown is None or moved or _gist(new) != _gist(shown) or _is_stale(draft, shown):
+        draft.set(analysis=new)
+
+
+def _gist(analysis: AnalysisStatus) -> tuple[object, ...]:
+    metrics = tuple((metric.name, metric.verdict, metric.reason) for metric in analysis.metrics)
+    return analysis.revision, analysis.verdict, analysis.reason, metrics
+
+
+def _is_stale(draft: Draft, shown: AnalysisStatus) -> bool:
+    return draft.now - shown.at >= timedelta(seconds=draft.world.status_refresh_seconds)
+
+
+def _progress_time(draft: Draft) -> None:
+    """`progressDeadline` counts from the last thing that moved, while pods or a route are waited for."""
+    if draft.waiting is None:
+        draft.set(last_progress_at=None)
+        return
+    before, after = draft.world.status, draft.status
+    if before.last_progress_at is None or _position(before) != _position(after) or _more_ready(before, after):
+        draft.set(last_progress_at=draft.now)
+        draft.wake(draft.now + draft.desired.spec.progress_deadline)
+
+
+def _position(status: ModelDeploymentStatus) -> tuple[object, ...]:
+    """What was decided: a change of it is progress."""
+    revisions = tuple((entry.revision, entry.role, entry.weight, entry.replicas) for entry in status.revisions)
+    step = (status.step.index, status.step.block) if status.step else None
+    return revisions, status.candidate, step
+
+
+def _more_ready(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> bool:
+    ready = {entry.revision: entry.ready_replicas for entry in before.revisions}
+    return any(entry.ready_replicas > ready.get(entry.revision, 0) for entry in after.revisions)
+
+
+def _message(draft: Draft) -> str:
+    status = draft.status
+    if draft.blocked is not None:
+        return draft.blocked[1]
+    if status.paused is not None:
+        return f"paused by {status.paused.by}" + (f": {status.paused.reason}" if status.paused.reason else "")
+    if status.phase is Phase.PAUSED:
+        return "spec.paused is true" if draft.desired.spec.paused else "paused by its steps: resume to go on"
+    if draft.waiting is not None:
+        return draft.waiting
+    if status.phase is Phase.DEGRADED and status.rejected is not None:
+        return f"version {status.rejected.version} was turned away: {status.rejected.message}"
+    if status.phase is Phase.HEALTHY:
+        return f"version {status.version} has all the traffic"
+    if status.step is not None and status.step.since is not None:
+        return _step_message(draft)
+    return {
+        Phase.PROMOTING: "the candidate is promoted",
+        Phase.ROLLING_BACK: "the candidate is rolled back",
+    }.get(status.phase, f"version {status.candidate_version} is being rolled out")
+
+
+def _step_message(draft: Draft) -> str:
+    status, judgement = draft.status, draft.world.judgement
+    step = status.step
+    where = f"step {step.index} of {step.of} at {step.weight} %" if step else ""
+    word = f": {judgement.analysis.message}" if judgement and draft.desired.spec.analysis else ""
+    return where + word
+
+
+def _conditions(draft: Draft) -> tuple[Condition, ...]:
+    old = {condition.type: condition for condition in draft.world.status.conditions}
+    conditions = []
+    for kind, (state, reason, message) in _facts(draft).items():
+        before = old.get(kind)
+        changed = before is None or before.status is not state
+        conditions.append(
+            Condition(
+                type=kind,
+                status=state,
+                reason=reason,
+                message=message,
+                last_transition_time=draft.now if before is None or changed else before.last_transition_time,
+                observed_generation=draft.desired.generation,
+            )
+        )
+    return tuple(conditions)
+
+
+Fact = tuple[ConditionStatus, str, str]
+TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+
+def _facts(draft: Draft) -> dict[str, Fact]:
+    """Every condition. Ready, Reconciling and Stalled are kstatus': of Reconciling and Stalled at most one is true."""
+    status, stable = draft.status, draft.revision(draft.status.stable)
+    moving = status.phase in ROLLING_OUT or draft.waiting is not None or status.phase is Phase.PENDING
+    stalled = _stalled(draft)
+    ready = not moving and stalled is None
+    available = stable is not None and (stable.ready_replicas > 0 or draft.desired.spec.replicas == 0)
+    facts: dict[str, Fact] = {
+        "Ready": (TRUE if ready else FALSE, stalled[0] if stalled else status.phase.value, status.message),
+        "Reconciling": (TRUE if moving and stalled is None else FALSE, status.phase.value, status.message),
+        "Stalled": (TRUE, *stalled) if stalled else (FALSE, "Moving", "nothing stands in the way"),
+        "Available": (TRUE, "PodsReady", f"{stable.ready_replicas} pods of version {status.version} serve")
+        if available and stable is not None
+        else (FALSE, "NoPodsReady", "no version has pods that serve"),
+        "TrafficShifted": _traffic_fact(draft),
+        "AnalysisHealthy": _analysis_fact(draft),
+        "Paused": (TRUE, "Paused", status.message)
+        if status.phase is Phase.PAUSED
+        else (FALSE, "NotPaused", "the rollout is not paused"),
+    }
+    facts |= _outcome_facts(draft)
+    return facts
+
+
+def _stalled(draft: Draft) -> tuple[str, str] | None:
+    """What only a person can mend: Serin waits, and says for what."""
+    status = draft.status
+    if draft.blocked is not None:
+        return draft.blocked
+    if status.phase is Phase.DEGRADED and status.rejected is not None:
+        return status.rejected.reason, status.message
+    if status.phase is Phase.DEGRADED:
+        return "ProgressDeadlineExceeded", status.message
+    return None
+
+
+def _traffic_fact(draft: Draft) -> Fact:
+    route = settlement(draft.world, draft.status)
+    if draft.status.stable is None:
+        return FALSE, "NoStable", "no version is routed to yet"
+    split = ", ".join(f"{e.revision} {e.weight} %" for e in draft.status.revisions if e.weight is not None)
+    return (TRUE, "Accepted", split) if route.settled else (FALSE, "Pending", route.message)
+
+
+def _analysis_fact(draft: Draft) -> Fact:
+    analysis = draft.status.analysis
+    if analysis is None:
+        return UNKNOWN, "NotAnalyzed", "no analysis is under way"
+    state = {Verdict.FAIL: FALSE, Verdict.HOLD: UNKNOWN}.get(analysis.verdict, TRUE)
+    return state, analysis.reason, analysis.message
+
+
+def _outcome_facts(draft: Draft) -> dict[str, Fact]:
+    """How the last rollout ended; both are false while one is under way, so that `kubectl wait` waits for it."""
+    last = draft.status.history[0] if draft.status.history and draft.status.candidate is None else None
+    facts: dict[str, Fact] = {}
+    for kind, outcomes in {
+        "Promoted": {Outcome.DEPLOYED, Outcome.PROMOTED, Outcome.RESTORED},
+        "RolledBack": {Outcome.ROLLED_BACK},
+    }.items():
+        if last is not None and last.outcome in outcomes:
+            facts[kind] = (TRUE, last.reason, f"version {last.version} ({last.revision}): {last.message}")
+        else:
+            facts[kind] = (
+                FALSE,
+                "UnderWay" if draft.status.candidate else "NotTheLastOutcome",
+                "see status.history",
+            )
+    return facts

@@ -1,0 +1,226 @@
+"""From what was decided to what must be done: the difference between the status and what is seen."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from serin.api.children import revision_name
+from serin.api.names import REJECTED_ANNOTATION, ROLE_ANNOTATION
+from serin.api.status import RevisionStatus, Role
+from serin.rollout.actions import (
+    Action,
+    Apply,
+    Create,
+    Delete,
+    DryRun,
+    FreezeConfigMap,
+    InspectPods,
+    Merge,
+    Patch,
+    Reference,
+)
+from serin.rollout.draft import Draft
+from serin.rollout.revisions import Target
+from serin.rollout.split import replaced_backend, route_name, wanted_split
+from serin.traffic import gateway_api, service
+from serin.workloads import (
+    Snapshot,
+    controller_revision,
+    deployment,
+    frozen_name,
+    revision_service,
+)
+
+LOOK_AT_PODS_AFTER = timedelta(seconds=5)
+
+
+def effects(draft: Draft, named: Target | None) -> list[Action]:
+    """Everything that is not yet as the status says, in the order in which it is safe to do."""
+    return [
+        *_revisions(draft, named),
+        *_user_service(draft),
+        *_route(draft),
+        *_roles(draft),
+        *_old_revisions(draft),
+        *_look_at_pods(draft),
+    ]
+
+
+def _reference(draft: Draft, api_version: str, kind: str, name: str) -> Reference:
+    return Reference(api_version, kind, draft.desired.owner.namespace, name)
+
+
+def _revisions(draft: Draft, named: Target | None) -> Iterator[Action]:
+    for entry in draft.status.revisions:
+        needed = entry.role is not Role.RETIRED or entry.replicas > 0 or entry.weight is not None
+        snapshot = _snapshot(draft, entry.revision, named)
+        if needed and snapshot is not None and entry.revision not in draft.observed.invalid:
+            yield from _make(draft, entry, snapshot)
+        yield from _scale(draft, entry)
+
+
+def _snapshot(draft: Draft, revision: str, named: Target | None) -> Snapshot | None:
+    record = draft.observed.records.get(revision)
+    if record is not None:
+        return record.snapshot
+    return named.snapshot if named is not None and named.revision == revision else None
+
+
+def _make(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator[Action]:
+    """What a revision is made of. It is made once: another Serin could render it differently and restart its pods."""
+    owner, observed, revision = draft.desired.owner, draft.observed, entry.revision
+    workload = deployment(owner, revision, snapshot, entry.replicas)
+    if revision not in observed.workloads:
+        yield DryRun(workload, revision)
+    for name in snapshot.config_maps:
+        if frozen_name(name, revision) not in observed.copies:
+            yield FreezeConfigMap(name, owner, revision, snapshot)
+    if revision not in observed.records:
+        number = 1 + max((record.number for record in observed.records.values()), default=0)
+        yield Create(controller_revision(owner, revision, snapshot, number=number, role=entry.role))
+    port = draft.desired.spec.service.port
+    known = observed.services.get(revision)
+    if known is None:
+        yield Create(revision_service(owner, revision, snapshot, port))
+    elif known.port != port:
+        name = revision_name(owner.name, revision)
+        yield Patch(
+            _reference(draft, "v1", "Service", name),
+            (
+                {"op": "test", "path": "/metadata/uid", "value": known.uid},
+                {"op": "replace", "path": "/spec/ports/0/port", "value": port},
+            ),
+        )
+    if revision not in observed.workloads:
+        yield Create(workload)
+
+
+def _scale(draft: Draft, entry: RevisionStatus) -> Iterator[Action]:
+    workload = draft.workload(entry.revision)
+    if workload is None or workload.replicas == entry.replicas:
+        return
+    yield Patch(
+        _reference(draft, "apps/v1", "Deployment", revision_name(draft.desired.owner.name, entry.revision)),
+        (
+            {"op": "test", "path": "/metadata/uid", "value": workload.uid},
+            {"op": "replace", "path": "/spec/replicas", "value": entry.replicas},
+        ),
+    )
+
+
+def _user_service(draft: Draft) -> Iterator[Action]:
+    """The Service of the ModelDeployment's name follows the revision that has all the traffic, or else stable."""
+    owner, spec, observed = draft.desired.owner, draft.desired.spec, draft.observed
+    carrier = next((entry for entry in draft.status.revisions if entry.weight == 100), None)
+    carrier = carrier if spec.traffic is None else draft.revision(draft.status.stable)
+    record = observed.records.get(carrier.revision) if carrier else None
+    if carrier is None or record is None:
+        return
+    target_port = record.snapshot.target_port
+    wanted = service.user_facing_service(owner, carrier.revision, port=spec.service.port, target_port=target_port)
+    if ("Service", owner.name) in observed.taken:
+        if spec.traffic is None:
+            draft.block("NameTaken", f"the Service {owner.name} belongs to somebody else: rename one of the two")
+    elif observed.user_service is None:
+        yield Create(wanted)
+    elif not _has(observed.user_service["spec"], wanted["spec"]):
+        yield _apply(wanted, observed.user_service["metadata"]["uid"])
+
+
+def _route(draft: Draft) -> Iterator[Action]:
+    """Write the decided weights. The route exists only when a version is Ready to be routed to."""
+    traffic, owner, route = draft.desired.spec.traffic, draft.desired.owner, draft.observed.route
+    split = wanted_split(draft.status, owner.name)
+    if traffic is None or not split:
+        return
+    port, name = draft.desired.spec.service.port, route_name(draft.world)
+    if traffic.gateway_api.http_route is not None:
+        backend = replaced_backend(draft.world)
+        if route is None or gateway_api.problems(route, backend, port):
+            return
+        operations = gateway_api.edit_split(route, backend, split, port)
+        if operations:
+            yield Patch(_reference(draft, "gateway.networking.k8s.io/v1", "HTTPRoute", name), operations)
+        return
+    wanted = gateway_api.make_route(owner, traffic.gateway_api, port, split)
+    if ("HTTPRoute", name) in draft.observed.taken:
+        draft.block(
+            "NameTaken",
+            f"the HTTPRoute {name} belongs to somebody else: name it in traffic.gatewayAPI.httpRoute",
+        )
+    elif route is None:
+        yield Create(wanted)
+    elif not _has(route["spec"], wanted["spec"]):
+        yield _apply(wanted, route["metadata"]["uid"])
+
+
+def _apply(wanted: dict[str, Any], uid: str) -> Apply:
+    return Apply({**wanted, "metadata": {**wanted["metadata"], "uid": uid}})
+
+
+def _has(seen: Any, wanted: Any) -> bool:
+    """Whether an object has what we want; what the API server or others added beside it does not count."""
+    if isinstance(wanted, dict):
+        return isinstance(seen, dict) and all(key in seen and _has(seen[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(seen, list) and len(seen) == len(wanted) and all(map(_has, seen, wanted))
+    return bool(seen == wanted)
+
+
+def _roles(draft: Draft) -> Iterator[Action]:
+    """Write each role on the revision's ControllerRevision: a lost status is rebuilt from there."""
+    rejected = draft.status.rejected
+    for entry in draft.status.revisions:
+        record = draft.observed.records.get(entry.revision)
+        if record is None:
+            continue
+        turned_away = rejected if rejected and rejected.revision == entry.revision else None
+        annotations: dict[str, str | None] = {}
+        if record.role is not entry.role:
+            annotations[ROLE_ANNOTATION] = entry.role.value
+        if record.rejected != turned_away:
+            annotations[REJECTED_ANNOTATION] = turned_away.model_dump_json(by_alias=True) if turned_away else None
+        if annotations:
+            name = revision_name(draft.desired.owner.name, entry.revision)
+            target = _reference(draft, "apps/v1", "ControllerRevision", name)
+            yield Merge(target, {"metadata": {"annotations": annotations}})
+
+
+def _old_revisions(draft: Draft) -> Iterator[Action]:
+    """Delete revisions without a role, pods or traffic, beyond `revisionHistoryLimit`, newest kept."""
+    records = draft.observed.records
+    idle = [entry.revision for entry in draft.with_role(Role.RETIRED) if _is_idle(draft, entry)]
+    known = {entry.revision for entry in draft.status.revisions}
+    idle += [revision for revision in records if revision not in known]
+    idle.sort(key=lambda revision: records[revision].number if revision in records else 0, reverse=True)
+    gone = set(idle[draft.desired.spec.revision_history_limit :])
+    draft.set(revisions=tuple(entry for entry in draft.status.revisions if entry.revision not in gone))
+    for revision in idle:
+        if revision in gone:
+            yield from _delete(draft, revision)
+
+
+def _is_idle(draft: Draft, entry: RevisionStatus) -> bool:
+    workload = draft.workload(entry.revision)
+    return entry.weight is None and entry.replicas == 0 and (workload is None or workload.replicas == 0)
+
+
+def _delete(draft: Draft, revision: str) -> Iterator[Action]:
+    observed, name = draft.observed, revision_name(draft.desired.owner.name, revision)
+    workload, known = observed.workloads.get(revision), observed.services.get(revision)
+    record = observed.records.get(revision)
+    if workload is not None:
+        yield Delete(_reference(draft, "apps/v1", "Deployment", name), workload.uid)
+    if known is not None:
+        yield Delete(_reference(draft, "v1", "Service", name), known.uid)
+    for copy in (frozen_name(source, revision) for source in record.snapshot.config_maps) if record else ():
+        if copy in observed.copies:
+            yield Delete(_reference(draft, "v1", "ConfigMap", copy), observed.copies[copy])
+    if record is not None:
+        yield Delete(_reference(draft, "apps/v1", "ControllerRevision", name), record.uid)
+
+
+def _look_at_pods(draft: Draft) -> Iterator[Action]:
+    last = draft.status.last_progress_at
+    if draft.waiting_for is not None and last is not None and draft.now - last >= LOOK_AT_PODS_AFTER:
+        yield InspectPods(draft.waiting_for)

@@ -1,0 +1,164 @@
+"""Which revision the spec names, and what that means for a rollout under way."""
+
+from dataclasses import dataclass
+
+from serin.api.status import Outcome, Phase, Rejected, RevisionStatus, Role
+from serin.rollout.draft import Draft
+from serin.workloads import Snapshot, config_map_references, revision_hash, revision_name, take_snapshot
+
+
+@dataclass(frozen=True)
+class Target:
+    """The revision that the spec names."""
+
+    revision: str
+    snapshot: Snapshot
+
+
+def target(draft: Draft) -> Target | None:
+    """Find the revision that the spec names; None while a ConfigMap that it needs is not there.
+
+    A revision that exists with this very content is that revision, whatever its name was hashed from: neither an
+    upgrade of Serin nor a name that was taken once starts a rollout.
+    """
+    spec, observed = draft.desired.spec, draft.observed
+    references = config_map_references(spec.template)
+    missing = [ref.name for ref in references if ref.name not in observed.config_maps and not ref.optional]
+    if missing:
+        draft.block(
+            "ConfigMapMissing",
+            f"template references the ConfigMap {missing[0]}, which is not there: create it or mark it optional",
+        )
+        return None
+    digests = {ref.name: observed.config_maps[ref.name] for ref in references if ref.name in observed.config_maps}
+    snapshot = take_snapshot(spec, draft.desired.owner.name, digests)
+    for revision, record in observed.records.items():
+        if record.snapshot == snapshot:
+            return Target(revision, snapshot)
+    return Target(_free_name(draft, snapshot), snapshot)
+
+
+def _free_name(draft: Draft, snapshot: Snapshot) -> str:
+    """The hash of the content; another one if somebody else's object bears the name that it gives."""
+    name = draft.desired.owner.name
+    taken = {taken_name for _, taken_name in draft.observed.taken}
+    revision = revision_hash(snapshot, draft.status.collision_count)
+    while revision_name(name, revision) in taken:
+        draft.set(collision_count=draft.status.collision_count + 1)
+        revision = revision_hash(snapshot, draft.status.collision_count)
+    return revision
+
+
+def follow_spec(draft: Draft, named: Target) -> None:
+    """Start, replace, withdraw or restore: what it means that the spec names this revision now."""
+    status = draft.status
+    rejected = status.rejected.revision if status.rejected else None
+    if named.revision == status.stable:
+        _back_to_stable(draft)
+    elif named.revision in {status.candidate, rejected}:
+        return
+    elif status.phase is Phase.PROMOTING and status.weight == 100:
+        return  # the promotion is complete in a moment, and the spec is followed then
+    else:
+        _replace_candidate(draft, named)
+        draft.set(rejected=None)
+        _begin(draft, named)
+
+
+def _back_to_stable(draft: Draft) -> None:
+    status = draft.status
+    if status.candidate is None:
+        draft.set(rejected=None)
+    elif status.phase is not Phase.ROLLING_BACK:
+        draft.set(phase=Phase.ROLLING_BACK)
+        draft.say(
+            "Withdrawn",
+            f"the spec names stable {status.stable} again: {status.candidate} gives up its traffic",
+        )
+        move_weight(draft, 0)
+
+
+def _replace_candidate(draft: Draft, named: Target) -> None:
+    entry = draft.revision(draft.status.candidate)
+    if entry is None:
+        return
+    if draft.status.phase is Phase.ROLLING_BACK:
+        conclude(draft, entry)
+    else:
+        draft.end(entry, Outcome.REPLACED, "NewRevision", f"replaced by {named.revision}")
+    move_weight(draft, 0)
+    retire(draft, entry.revision)
+
+
+def conclude(draft: Draft, entry: RevisionStatus) -> None:
+    """Write down why a candidate lost its traffic: it was turned away, or its user took it back."""
+    rejected = draft.status.rejected
+    if rejected is not None and rejected.revision == entry.revision:
+        draft.end(entry, Outcome.ROLLED_BACK, rejected.reason, rejected.message)
+        draft.say("RolledBack", f"version {entry.version} is out of the traffic: {rejected.message}", "Warning")
+    else:
+        draft.end(entry, Outcome.WITHDRAWN, "SpecNamesStable", "the spec names the stable revision again")
+
+
+def _begin(draft: Draft, named: Target) -> None:
+    known = draft.revision(named.revision)
+    version = named.snapshot.version
+    first, warm = draft.status.stable is None, _is_warm(draft, known)
+    entry = RevisionStatus(
+        revision=named.revision,
+        version=version,
+        role=Role.CANDIDATE,
+        replicas=known.replicas if known else 0,
+        weight=known.weight if known else None,
+    )
+    draft.add(entry)
+    draft.leave_rollout(Phase.PENDING if first else Phase.PROMOTING if warm else Phase.PROGRESSING)
+    draft.set(
+        candidate=named.revision,
+        candidate_version=version,
+        weight=entry.weight or 0,
+        rollout_started_at=draft.now,
+        analysis=None,
+    )
+    if warm:
+        draft.say(
+            "Restoring",
+            f"version {version} ({named.revision}) is still warm and takes the traffic back at once",
+        )
+    else:
+        draft.say("RolloutStarted", f"version {version} ({named.revision}) is being rolled out")
+
+
+def _is_warm(draft: Draft, entry: RevisionStatus | None) -> bool:
+    return (
+        entry is not None and entry.role is Role.PREVIOUS and draft.ready(entry.revision, draft.desired.spec.replicas)
+    )
+
+
+def move_weight(draft: Draft, weight: int) -> None:
+    """Decide the candidate's share of the traffic; stable has the rest. A version outside the route stays outside."""
+    candidate, stable = draft.revision(draft.status.candidate), draft.revision(draft.status.stable)
+    if candidate is None or candidate.weight is None:
+        return
+    draft.change(candidate.revision, weight=weight)
+    if stable is not None:
+        draft.change(stable.revision, weight=100 - weight)
+    draft.set(weight=weight)
+
+
+def retire(draft: Draft, revision: str) -> None:
+    """Take a revision's role away. Its pods stay until the traffic is gone and `rollback.drain` is over."""
+    entry = draft.revision(revision)
+    in_route = entry is not None and entry.weight is not None
+    draft.change(revision, role=Role.RETIRED, keep_until=None if in_route else draft.now)
+
+
+def reject(draft: Draft, reason: str, message: str) -> None:
+    """Turn the candidate away, and remember it, so that nothing tries it again by itself."""
+    entry = draft.revision(draft.status.candidate)
+    if entry is None:
+        return
+    rejected = Rejected(revision=entry.revision, version=entry.version, reason=reason, message=message, at=draft.now)
+    draft.set(rejected=rejected, phase=Phase.ROLLING_BACK)
+    move_weight(draft, 0)
+    draft.say(reason, f"version {entry.version} ({entry.revision}) is rolled back: {message}", "Warning")

@@ -1,0 +1,87 @@
+"""The traffic that was decided, and whether the route has it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from serin.api.children import revision_name
+from serin.api.spec import GatewayAPITraffic
+from serin.api.status import ModelDeploymentStatus
+from serin.rollout.world import World
+from serin.traffic import gateway_api, service
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Whether the route carries the decided split and was accepted with it.
+
+    refused: the controller of the route, or the route itself, says no; waiting alone will not mend that.
+    """
+
+    settled: bool
+    message: str = ""
+    refused: bool = False
+
+
+def wanted_split(status: ModelDeploymentStatus, name: str) -> dict[str, int]:
+    """The decided weight, in percent, of each Service in the route."""
+    return {revision_name(name, entry.revision): entry.weight for entry in status.revisions if entry.weight is not None}
+
+
+def route_name(world: World) -> str:
+    """The HTTPRoute that carries the traffic: the user's own, or one that bears the ModelDeployment's name."""
+    traffic = world.desired.spec.traffic
+    own = traffic.gateway_api.http_route if traffic else None
+    return own.name if own else world.desired.owner.name
+
+
+def replaced_backend(world: World) -> str:
+    """The backend of a user's own route whose place the revisions take."""
+    traffic = world.desired.spec.traffic
+    own = traffic.gateway_api.http_route if traffic else None
+    return (own.backend if own else None) or world.desired.owner.name
+
+
+def settlement(world: World, status: ModelDeploymentStatus) -> Settlement:
+    """Compare what was decided with what the route has and its controller accepted."""
+    wanted = wanted_split(status, world.desired.owner.name)
+    if not wanted:
+        return Settlement(settled=True)
+    traffic = world.desired.spec.traffic
+    if traffic is None:
+        return _service_settlement(world, wanted)
+    return _route_settlement(world, traffic.gateway_api, wanted)
+
+
+def _service_settlement(world: World, wanted: Mapping[str, int]) -> Settlement:
+    name = world.desired.owner.name
+    carrier = next((service_name for service_name, weight in wanted.items() if weight == 100), None)
+    selected = service.selected_revision(world.observed.user_service) if world.observed.user_service else None
+    if selected is not None and revision_name(name, selected) == carrier:
+        return Settlement(settled=True)
+    if ("Service", name) in world.observed.taken:
+        return Settlement(settled=False, message=f"the Service {name} belongs to somebody else", refused=True)
+    return Settlement(settled=False, message=f"waiting for the Service {name} to select {carrier}")
+
+
+def _route_settlement(world: World, traffic: GatewayAPITraffic, wanted: Mapping[str, int]) -> Settlement:
+    name, route = route_name(world), world.observed.route
+    if route is None:
+        if traffic.http_route is not None:
+            return Settlement(settled=False, message=f"the HTTPRoute {name} is not there: create it", refused=True)
+        return Settlement(settled=False, message=f"waiting for the HTTPRoute {name} to be made")
+    if traffic.http_route is not None:
+        problem = gateway_api.problems(route, replaced_backend(world), world.desired.spec.service.port)
+        if problem:
+            return Settlement(settled=False, message=problem, refused=True)
+    elif ("HTTPRoute", name) in world.observed.taken:
+        return Settlement(settled=False, message=f"the HTTPRoute {name} belongs to somebody else", refused=True)
+    if gateway_api.read_split(route, wanted) != dict(wanted):
+        return Settlement(settled=False, message=f"waiting for the HTTPRoute {name} to be written")
+    acceptance = gateway_api.acceptance(route)
+    if acceptance.state is gateway_api.AcceptanceState.ACCEPTED:
+        return Settlement(settled=True)
+    return Settlement(
+        settled=False,
+        message=f"HTTPRoute {name}: {acceptance.message}",
+        refused=acceptance.state is gateway_api.AcceptanceState.REFUSED,
+    )

@@ -1,0 +1,115 @@
+"""What `plan()` is given: everything that is wanted and everything that is seen, and no way to look for more."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from serin.api.action import RolloutActionSpec
+from serin.api.children import Owner
+from serin.api.spec import ModelDeploymentSpec
+from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Rejected, Role
+from serin.workloads import Snapshot
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The ModelDeployment as its user wrote it."""
+
+    owner: Owner
+    generation: int
+    spec: ModelDeploymentSpec
+    resource_version: str
+    finalizers: tuple[str, ...] = ()
+    deleting: bool = False
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A revision's Deployment.
+
+    settled: its controller has seen the latest spec, so that the numbers below speak about it.
+    problem: what its conditions complain about, such as a quota.
+    """
+
+    uid: str
+    replicas: int
+    ready: int
+    settled: bool
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A revision's ControllerRevision: its content, and the role that it had last."""
+
+    uid: str
+    number: int
+    snapshot: Snapshot
+    role: Role | None = None
+    rejected: Rejected | None = None
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """A revision's Service: its uid, and the port that clients reach."""
+
+    uid: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """A RolloutAction."""
+
+    name: str
+    uid: str
+    created: datetime
+    spec: RolloutActionSpec
+    reported: bool
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The cluster as the caches have it.
+
+    config_maps: the digest of each ConfigMap that the template references; one that is not there is absent.
+    records, workloads, services: by revision; copies: the uid of each frozen ConfigMap of ours, by name.
+    user_service: the Service of ours that bears the ModelDeployment's name.
+    route: the HTTPRoute that carries the traffic, whoever made it; None if it is not there.
+    taken: names that somebody else's objects bear, as (kind, name).
+    invalid: the API server's words on a template that it refused, by revision.
+    pods: why the pods of a revision are not Ready, by revision.
+    """
+
+    config_maps: Mapping[str, str] = field(default_factory=dict)
+    records: Mapping[str, Record] = field(default_factory=dict)
+    workloads: Mapping[str, Workload] = field(default_factory=dict)
+    services: Mapping[str, ServiceState] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
+    user_service: Mapping[str, Any] | None = None
+    route: Mapping[str, Any] | None = None
+    taken: frozenset[tuple[str, str]] = frozenset()
+    invalid: Mapping[str, str] = field(default_factory=dict)
+    pods: Mapping[str, str] = field(default_factory=dict)
+    requests: tuple[Request, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The judge's last word on the candidate, and the step that its `ticks` and `samples` count."""
+
+    analysis: AnalysisStatus
+    step_since: datetime
+
+
+@dataclass(frozen=True)
+class World:
+    """The whole argument of `plan()`."""
+
+    desired: Desired
+    observed: Observed
+    status: ModelDeploymentStatus
+    judgement: Judgement | None
+    now: datetime
+    status_refresh_seconds: float = 30.0
