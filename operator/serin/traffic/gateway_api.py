@@ -1,23 +1,66 @@
-"""Gateway API: the HTTPRoute that Serin makes, and the edits of a route of the user's own."""
+"""Gateway API: weights in an HTTPRoute, one that Serin makes or one of the user's own."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from serin.api.children import Owner
+from serin.api.names import MODEL_LABEL
 from serin.api.spec import GatewayAPITraffic
 from serin.traffic.acceptance import Acceptance, AcceptanceState
+from serin.traffic.originals import read_originals
+from serin.traffic.places import Ours, Place, find_places, weight_of
+from serin.traffic.route_status import acceptance
+from serin.traffic.split import apportion
+from serin.traffic.user_route import JSONPatch, cannot_give_back, edit_split, give_back, problems
 
-__all__ = ["Acceptance", "AcceptanceState"]
+__all__ = [
+    "Acceptance",
+    "AcceptanceState",
+    "JSONPatch",
+    "acceptance",
+    "cannot_give_back",
+    "edit_split",
+    "give_back",
+    "make_route",
+    "problems",
+    "read_split",
+]
 
-JSONPatch = list[dict[str, Any]]
-"""RFC 6902 operations. A failed `test` is answered by the API server with 422: read again, and try again."""
 
+def make_route(owner: Owner, traffic: GatewayAPITraffic, port: int, split: Mapping[str, int]) -> dict[str, Any]:
+    """The HTTPRoute that Serin makes, for server-side apply: every request to the split's Services.
 
-def make_route(
-    owner: Owner, traffic: GatewayAPITraffic, port: int, split: Mapping[str, int]
-) -> dict[str, Any]:
-    """The HTTPRoute that Serin makes, for server-side apply. split: percent by Service name, 0 included."""
-    raise NotImplementedError
+    All that the API server would fill in is written, so that desired and observed compare without false differences.
+
+    split: percent by Service, 0 included: a proxy knows the backend then before it gets a request.
+    """
+    spec: dict[str, Any] = {
+        "parentRefs": [
+            {
+                "group": "gateway.networking.k8s.io",
+                "kind": "Gateway",
+                **parent.to_dict(),
+            }
+            for parent in traffic.parent_refs or ()
+        ],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                "backendRefs": [
+                    {"group": "", "kind": "Service", "name": name, "port": port, "weight": weight}
+                    for name, weight in sorted(split.items())
+                ],
+            }
+        ],
+    }
+    if traffic.hostnames:
+        spec["hostnames"] = list(traffic.hostnames)
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": owner.metadata(owner.name, {MODEL_LABEL: owner.name}),
+        "spec": spec,
+    }
 
 
 def read_split(route: Mapping[str, Any], services: Collection[str]) -> dict[str, int] | None:
@@ -26,29 +69,17 @@ def read_split(route: Mapping[str, Any], services: Collection[str]) -> dict[str,
     services: some of ours; others of the same ModelDeployment are recognized by their names.
     None: none of ours is in it. Empty: its rules disagree, or the replaced backend is back in one of them.
     """
-    raise NotImplementedError
+    kept = read_originals(route)
+    known = Ours.of({*services, *(kept.services if kept else ())})
+    places = find_places(route, known, kept.backend if kept else None, kept.port if kept else None)
+    if not any(place.ours for place in places):
+        return None
+    carrying = [place for place in places if place.total > 0] or places
+    splits = [_percent(place) for place in carrying]
+    names = {frozenset(entry["name"] for entry in place.entries) for place in places}
+    return splits[0] if len(names) == 1 and all(split == splits[0] for split in splits) else {}
 
 
-def edit_split(route: Mapping[str, Any], backend: str, services: Mapping[str, int], port: int) -> JSONPatch:
-    """The patch that gives a user's own route this split at the place of `backend`; empty if it has it."""
-    raise NotImplementedError
-
-
-def give_back(route: Mapping[str, Any]) -> JSONPatch:
-    """The patch that restores a user's own route; empty if there is nothing to restore."""
-    raise NotImplementedError
-
-
-def cannot_give_back(route: Mapping[str, Any]) -> str | None:
-    """What `give_back` cannot restore exactly, in a sentence; None if it can restore everything."""
-    raise NotImplementedError
-
-
-def problems(route: Mapping[str, Any], backend: str, port: int) -> str | None:
-    """Why Serin cannot use a user's own route, with what to do; None if it can."""
-    raise NotImplementedError
-
-
-def acceptance(route: Mapping[str, Any]) -> Acceptance:
-    """Whether every Gateway that the route names has accepted it at its present generation."""
-    raise NotImplementedError
+def _percent(place: Place) -> dict[str, int]:
+    weights = {entry["name"]: weight_of(entry) for entry in place.entries}
+    return apportion(weights, 100) if place.total else weights

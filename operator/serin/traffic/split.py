@@ -14,9 +14,7 @@ def apportion(shares: Mapping[str, int], total: int) -> dict[str, int]:
     """
     whole = sum(shares.values())
     if whole <= 0 or min(shares.values()) < 0:
-        raise ValueError(
-            f"shares {dict(shares)} cannot be apportioned: write shares of at least 0, one of them more"
-        )
+        raise ValueError(f"shares {dict(shares)} cannot be apportioned: write shares of at least 0, one of them more")
     parts = {name: divmod(share * total, whole) for name, share in shares.items()}
     result = {name: quotient for name, (quotient, _) in parts.items()}
     by_remainder = sorted(parts, key=lambda name: (-parts[name][1], name))

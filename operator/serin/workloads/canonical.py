@@ -10,9 +10,7 @@ from serin.api.children import REVISION_LENGTH, SAFE_ALPHABET
 
 def canonical_json(value: object) -> str:
     """The value as JSON: keys sorted, null members left out (absent is the same), 1.0 written as 1."""
-    return json.dumps(
-        _canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
+    return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def digest(value: object) -> str:

@@ -64,9 +64,7 @@ def with_frozen_config_maps(template: Mapping[str, Any], revision: str) -> dict[
     return result
 
 
-def frozen_config_map(
-    owner: Owner, revision: str, snapshot: Snapshot, config_map: Mapping[str, Any]
-) -> dict[str, Any]:
+def frozen_config_map(owner: Owner, revision: str, snapshot: Snapshot, config_map: Mapping[str, Any]) -> dict[str, Any]:
     """The immutable copy of a ConfigMap that is frozen with a revision.
 
     Raises:

@@ -1,0 +1,182 @@
+"""The edits of a user's own HTTPRoute: taking a backend's place, and giving it back.
+
+Lists are atomic in this kind, so an edit is a JSON patch whose tests name the resourceVersion and each backend that is
+replaced: it does nothing at all to a route that somebody changed meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
+from serin.traffic.originals import Original, Originals, annotation, match, read_originals, restored
+from serin.traffic.places import Ours, Place, find_places, is_service, rules_of
+from serin.traffic.split import apportion
+
+JSONPatch = list[dict[str, Any]]
+"""RFC 6902 operations. A failed `test` is answered by the API server with 422: read again, and try again."""
+
+_WHOLE = 100
+
+
+def edit_split(route: Mapping[str, Any], backend: str, services: Mapping[str, int], port: int) -> JSONPatch:
+    """The patch that gives a user's own route a split at every place of `backend`; empty if it has it.
+
+    The Services take the backend's place with its filters and its weight; a backend that is alone in its rule
+    has no weight to keep, and gets 100. What stood there is kept in an annotation.
+
+    services: the split in percent by Service, 0 included. port: `spec.service.port`.
+    """
+    kept = read_originals(route)
+    known = {*services, *kept.services} if kept else services.keys()
+    places = find_places(route, Ours.of(known), backend, port)
+    if not places:
+        return []
+    originals = match(route, places, kept.places if kept else (), {"name": backend, "port": port})
+    renewed = [_renewed(place, services, port) for place in places]
+    written = Originals(
+        backend=backend,
+        port=port,
+        services=tuple(sorted(services)),
+        places=tuple(
+            Original(one.rule, one.index, sum(entry["weight"] for entry in entries), one.entry, one.guessed)
+            for one, entries in zip(originals, renewed, strict=True)
+        ),
+    )
+    return _patch(route, places, renewed, written.to_json())
+
+
+def give_back(route: Mapping[str, Any]) -> JSONPatch:
+    """The patch that gives a route back as it was before Serin; empty if there is nothing that Serin can restore."""
+    kept = read_originals(route)
+    if kept is None:
+        return []
+    places = _held(route, kept)
+    originals = _matched(route, places, kept)
+    entries = [[restored(original, place)] for original, place in zip(originals, places, strict=True)]
+    return _patch(route, places, entries, None)
+
+
+def cannot_give_back(route: Mapping[str, Any]) -> str | None:
+    """What `give_back` does not restore exactly, and what to do about it; None if all is well."""
+    name = _name(route)
+    kept = read_originals(route)
+    if kept is None:
+        if annotation(route) is None:
+            return None
+        return (
+            f"{name}: its annotation {ORIGINAL_BACKENDS_ANNOTATION} cannot be read, so its backends cannot be "
+            "restored: write them yourself, and remove the annotation"
+        )
+    places = _held(route, kept)
+    guessed = [
+        place.rule for place, original in zip(places, _matched(route, places, kept), strict=True) if original.guessed
+    ]
+    if not guessed:
+        return None
+    numbers = ", ".join(str(number) for number in guessed)
+    return (
+        f"{name}: what stood in rules[{numbers}] before Serin is not known, since the rule was added or its "
+        f"annotation lost meanwhile: it leads to {kept.backend} now, check its weight and filters"
+    )
+
+
+def problems(route: Mapping[str, Any], backend: str, port: int) -> str | None:
+    """Why Serin cannot take a backend's place in a user's own route, and what to do; None if it can."""
+    kept = read_originals(route)
+    places = find_places(route, Ours.of(kept.services if kept else (), backend), backend, port)
+    name = _name(route)
+    if not places:
+        return _no_place(route, backend, port)
+    coarse = next((place for place in places if not place.alone and 0 < place.total < _WHOLE), None)
+    if coarse is not None:
+        return (
+            f"{name}: rules[{coarse.rule}] gives {backend} the weight {coarse.total} beside other backends, which is "
+            f"too coarse to be split: multiply the weights of the rule so that {backend} has at least {_WHOLE}"
+        )
+    if all(place.total == 0 for place in places):
+        return f"{name}: every rule gives {backend} the weight 0, so no request reaches it: give it a weight"
+    return None
+
+
+def _no_place(route: Mapping[str, Any], backend: str, port: int) -> str:
+    namespace = route["metadata"].get("namespace")
+    ports = sorted(
+        {
+            str(entry.get("port"))
+            for rule in rules_of(route)
+            for entry in rule.get("backendRefs") or []
+            if is_service(entry, namespace) and entry["name"] == backend
+        }
+    )
+    if ports:
+        return (
+            f"{_name(route)}: it reaches the backend {backend} at port {', '.join(ports)}, but spec.service.port is "
+            f"{port}: write the same port in both"
+        )
+    return (
+        f"{_name(route)}: no rule has the backend {backend}: add it to the backendRefs of a rule with port {port}, or "
+        "name another Service in spec.traffic.gatewayAPI.httpRoute.backend"
+    )
+
+
+def _held(route: Mapping[str, Any], kept: Originals) -> list[Place]:
+    return find_places(route, Ours.of(kept.services))
+
+
+def _matched(route: Mapping[str, Any], places: Sequence[Place], kept: Originals) -> list[Original]:
+    return match(route, places, kept.places, {"name": kept.backend, "port": kept.port})
+
+
+def _renewed(place: Place, services: Mapping[str, int], port: int) -> list[dict[str, Any]]:
+    total = _WHOLE if place.alone and place.total > 0 else place.total
+    weights = apportion(services, total)
+    return [{**place.shape, "name": name, "port": port, "weight": weight} for name, weight in sorted(weights.items())]
+
+
+def _patch(
+    route: Mapping[str, Any],
+    places: Sequence[Place],
+    entries: Sequence[Sequence[Mapping[str, Any]]],
+    value: str | None,
+) -> JSONPatch:
+    """Put `entries` at `places`, and `value` into the annotation (None removes it)."""
+    tests: JSONPatch = []
+    writes: JSONPatch = []
+    for number in sorted({place.rule for place in places}):
+        path = f"/spec/rules/{number}/backendRefs"
+        here = [(place, new) for place, new in zip(places, entries, strict=True) if place.rule == number]
+        old = list(rules_of(route)[number]["backendRefs"])
+        new = list(old)
+        for place, replacement in reversed(here):
+            new[place.start : place.start + len(place.entries)] = replacement
+        if new == old:
+            continue
+        tests += [
+            {"op": "test", "path": f"{path}/{place.start + offset}/name", "value": entry["name"]}
+            for place, _ in here
+            for offset, entry in enumerate(place.entries)
+        ]
+        writes.append({"op": "replace", "path": path, "value": new})
+    writes += _annotate(route, value)
+    if not writes:
+        return []
+    version = route["metadata"]["resourceVersion"]
+    return [{"op": "test", "path": "/metadata/resourceVersion", "value": version}, *tests, *writes]
+
+
+def _annotate(route: Mapping[str, Any], value: str | None) -> JSONPatch:
+    annotations = route["metadata"].get("annotations") or {}
+    path = "/metadata/annotations"
+    key = f"{path}/{ORIGINAL_BACKENDS_ANNOTATION.replace('~', '~0').replace('/', '~1')}"
+    if annotations.get(ORIGINAL_BACKENDS_ANNOTATION) == value:
+        return []
+    if value is None:
+        return [{"op": "remove", "path": path if len(annotations) == 1 else key}]
+    if not annotations:
+        return [{"op": "add", "path": path, "value": {ORIGINAL_BACKENDS_ANNOTATION: value}}]
+    return [{"op": "add", "path": key, "value": value}]
+
+
+def _name(route: Mapping[str, Any]) -> str:
+    metadata = route["metadata"]
+    return f"HTTPRoute {metadata.get('namespace')}/{metadata['name']}"
