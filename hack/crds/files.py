@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from serin.api.crd import CUSTOM_RESOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,7 +14,7 @@ HEADER = "# Made from the models in operator/serin/api by `make crds`: edit thos
 class _Dumper(yaml.SafeDumper):
     """YAML without anchors: a schema that is used twice is written twice, as kubectl would."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is PyYAML's
         """Nothing is an alias."""
         return True
 

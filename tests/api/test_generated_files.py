@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from crds.files import ROOT, generated_files
 from serin.api.crd import CUSTOM_RESOURCES, CustomResource
 
@@ -65,12 +66,7 @@ def test_every_schema_has_a_type_and_bounds_are_numbers_with_flags() -> None:
 def test_every_string_list_and_map_is_bounded_so_that_cel_has_a_cost() -> None:
     bound = {"string": "maxLength", "array": "maxItems"}
     for path, schema in all_schemas():
-        if (
-            path.count(".") < 2
-            or ".metadata.name" in path
-            or path.endswith(".containers")
-            or "enum" in schema
-        ):
+        if path.count(".") < 2 or ".metadata.name" in path or path.endswith(".containers") or "enum" in schema:
             continue
         key = bound.get(schema["type"])
         assert key is None or key in schema, f"{path} has no {key}"
@@ -84,9 +80,7 @@ def test_only_the_template_is_open() -> None:
 
 
 def test_the_keys_of_a_map_list_are_required() -> None:
-    lists = [
-        (path, schema) for path, schema in all_schemas() if schema.get("x-kubernetes-list-type") == "map"
-    ]
+    lists = [(path, schema) for path, schema in all_schemas() if schema.get("x-kubernetes-list-type") == "map"]
     assert [path.removeprefix("ModelDeployment.") for path, _ in lists] == [
         "spec.analysis.metrics",
         "status.revisions",

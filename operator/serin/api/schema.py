@@ -1,8 +1,8 @@
 """From a pydantic model to the structural schema of a CRD.
 
-Kubernetes takes a small part of JSON schema: no references, no unions but one with null, exclusive bounds as flags,
-defaults that a server fills in level by level. What has no place there is an error when the CRD is made, never a
-surprise when it is applied.
+Kubernetes takes a small part of JSON schema: no references, no unions but one with null, exclusive bounds as
+flags, defaults that a server fills in level by level. What has no place there is an error when the CRD is made,
+never a surprise when it is applied.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from serin.api.base import Model, format_duration
+from serin.api.rules import VALIDATIONS
 
 _ORDER = (
     "type",
@@ -42,10 +43,10 @@ _ORDER = (
 )
 """The keys of a structural schema that Serin uses, in the order in which a reader wants them."""
 
-# These look different on the two sides.
-_CONVERTED = frozenset({"exclusiveMinimum", "exclusiveMaximum", "properties", "items", "additionalProperties"})
-# Titles repeat the name of the field; that unknown fields are refused is the API server's own doing.
-_DROPPED = frozenset({"title", "$defs"})
+_CONVERTED = {"exclusiveMinimum", "exclusiveMaximum", "properties", "items", "additionalProperties"}
+_SAME = set(_ORDER) - _CONVERTED
+# Titles repeat the names of the fields.
+_UNDERSTOOD = {*_ORDER, "const", "title", "$defs"}
 
 
 class SchemaError(ValueError):
@@ -91,6 +92,12 @@ def with_defaults(schema: Mapping[str, Any], value: Any) -> Any:
     return value
 
 
+def _beside(inner: Mapping[str, Any], outer: Mapping[str, Any]) -> dict[str, Any]:
+    """Two schemas of one place in one: the outer one wins, and the rules of both hold."""
+    rules = [*inner.get(VALIDATIONS, ()), *outer.get(VALIDATIONS, ())]
+    return {**inner, **outer} | ({VALIDATIONS: rules} if rules else {})
+
+
 class _Converter:
     def __init__(self, definitions: Mapping[str, Mapping[str, Any]]) -> None:
         self._definitions = definitions
@@ -98,26 +105,39 @@ class _Converter:
     def convert(self, source: Mapping[str, Any], path: str, within: tuple[str, ...] = ()) -> dict[str, Any]:
         """Convert one schema. `path` is for errors; `within` the models around it, for recursion."""
         source, within = self._inlined(source, path, within)
-        result: dict[str, Any] = {}
-        for key, value in source.items():
-            if key in _ORDER and key not in _CONVERTED:
-                result[key] = value
-            elif key == "const":
-                result["enum"] = [value]
-            elif key == "properties":
-                result[key] = {name: self.convert(each, f"{path}.{name}", within) for name, each in value.items()}
-            elif key == "items":
-                result[key] = self.convert(value, f"{path}[]", within)
-            elif key in {"exclusiveMinimum", "exclusiveMaximum"}:
-                result |= {key[9:].lower(): value, key: True}
-            elif key == "additionalProperties":
-                result |= self._additional(value, path, within)
-            elif key not in _DROPPED:
-                raise SchemaError(f"{path}: {key} has no place in a structural schema")
-        if "type" not in result and "enum" not in result:
-            raise SchemaError(f"{path}: has no type; Any is a Mapping[str, Any] with a schema of its own")
+        if unknown := source.keys() - _UNDERSTOOD:
+            raise SchemaError(f"{path}: {', '.join(sorted(unknown))} has no place in a structural schema")
+        result = {key: value for key, value in source.items() if key in _SAME}
+        result |= self._bounds(source) | self._children(source, path, within)
+        if "type" not in result:
+            raise SchemaError(f"{path}: has no type; give Any a schema of its own by WithJsonSchema")
         result = self._with_nested_default(result, path)
         return {key: result[key] for key in _ORDER if key in result}
+
+    @staticmethod
+    def _bounds(source: Mapping[str, Any]) -> dict[str, Any]:
+        """A constant is an enum of one; an exclusive bound is a bound and a flag."""
+        result = {"enum": [source["const"]]} if "const" in source else {}
+        for flag, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+            if flag in source:
+                result |= {bound: source[flag], flag: True}
+        return result
+
+    def _children(self, source: Mapping[str, Any], path: str, within: tuple[str, ...]) -> dict[str, Any]:
+        """The schemas within, converted; an object that is open to anything is said to be so."""
+        result: dict[str, Any] = {}
+        if "properties" in source:
+            result["properties"] = {
+                name: self.convert(child, f"{path}.{name}", within) for name, child in source["properties"].items()
+            }
+        if "items" in source:
+            result["items"] = self.convert(source["items"], f"{path}[]", within)
+        additional = source.get("additionalProperties", False)
+        if isinstance(additional, Mapping):
+            result["additionalProperties"] = self.convert(additional, f"{path}{{}}", within)
+        elif additional:
+            result["x-kubernetes-preserve-unknown-fields"] = True
+        return result
 
     def _inlined(
         self, source: Mapping[str, Any], path: str, within: tuple[str, ...]
@@ -130,9 +150,9 @@ class _Converter:
                 if name in within:
                     raise SchemaError(f"{path}: {name} contains itself, and a structural schema has an end")
                 within = (*within, name)
-                merged = {**self._definitions[name], **merged}
+                merged = _beside(self._definitions[name], merged)
             else:
-                merged = {**self._without_null(merged.pop("anyOf"), path), **merged}
+                merged = _beside(self._without_null(merged.pop("anyOf"), path), merged)
                 if merged.get("default", ...) is None:
                     del merged["default"]
         return merged, within
@@ -144,16 +164,9 @@ class _Converter:
             raise SchemaError(f"{path}: a union; write optional fields and a rule that one of them is set")
         return kinds[0]
 
-    def _additional(self, value: bool | Mapping[str, Any], path: str, within: tuple[str, ...]) -> dict[str, Any]:
-        if value is False:
-            return {}
-        if value is True:
-            return {"x-kubernetes-preserve-unknown-fields": True}
-        return {"additionalProperties": self.convert(value, f"{path}{{}}", within)}
-
     @staticmethod
     def _with_nested_default(result: dict[str, Any], path: str) -> dict[str, Any]:
-        """Replace an object's default by an empty one: the server fills its fields in from their own defaults."""
+        """Replace an object's default by an empty one: the server fills its fields in from their defaults."""
         default = result.get("default")
         if isinstance(default, Mapping) and "properties" in result:
             if with_defaults(result, {}) != default:

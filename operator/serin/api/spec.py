@@ -65,7 +65,7 @@ class ModelIdentity(Model):
     version: Annotated[str, Field(max_length=63), matching(SEMANTIC_VERSION, VERSION_HELP)]
     """The semantic version, such as 2.1.0."""
     uri: Annotated[str, Field(max_length=2048), matching(r"^[a-z][a-z0-9+.-]*:[^\s]+$", URI_HELP)] | None = None
-    """Where the weights are (`models:/…`, `s3://…`, `oci://…`, `hf://…`); the pod gets it as SERIN_MODEL_URI."""
+    """Where the weights are (models:, s3:, oci:, hf:, pvc:, file:); the pod gets it as SERIN_MODEL_URI."""
     digest: Annotated[str, Field(max_length=71), matching(r"^sha256:[0-9a-f]{64}$", DIGEST_HELP)] | None = None
     """The digest of the weights, pinned into the revision; the pod gets it as SERIN_MODEL_DIGEST."""
     lineage: Lineage | None = None
@@ -93,12 +93,12 @@ class ParentReference(Model):
 
 
 class HTTPRouteReference(Model):
-    """A user's own HTTPRoute: Serin edits the weights of one backend's place, and gives it back on deletion."""
+    """A user's own HTTPRoute: Serin edits weights in the place of one backend, and gives it back on deletion."""
 
     name: ObjectName
     """The HTTPRoute's name, in the ModelDeployment's namespace."""
     backend: LabelName | None = None
-    """The Service in `backendRefs` whose place the revisions take; the ModelDeployment's name unless given."""
+    """The Service in `backendRefs` whose place revisions take; the ModelDeployment's name unless given."""
 
 
 class GatewayAPITraffic(Model):
@@ -375,7 +375,7 @@ class AnalysisMetric(Model):
 
     @property
     def limit(self) -> float:
-        """The highest acceptable share of bad events (error-rate, latency) or its rise over stable (accuracy)."""
+        """The highest acceptable share of bad events, or rise of it over stable (accuracy)."""
         if self.name is MetricName.LATENCY:
             return 1.0 - (0.95 if self.quantile is None else self.quantile)
         if self.name is MetricName.ACCURACY:

@@ -155,7 +155,7 @@ class AnalysisStatus(Model):
 
 
 class Rejected(Model):
-    """The revision that was turned away; nothing tries it again before the spec changes or somebody says retry."""
+    """The revision that was turned away; nothing tries it again until the spec changes or a retry."""
 
     revision: Name
     version: Annotated[str, Field(max_length=63)]
