@@ -117,7 +117,7 @@ class _Converter:
     @staticmethod
     def _bounds(source: Mapping[str, Any]) -> dict[str, Any]:
         """A constant is an enum of one; an exclusive bound is a bound and a flag."""
-        result = {"enum": [source["const"]]} if "const" in source else {}
+        result: dict[str, Any] = {"enum": [source["const"]]} if "const" in source else {}
         for flag, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
             if flag in source:
                 result |= {bound: source[flag], flag: True}
