@@ -1,5 +1,6 @@
 """What the judge reads: counts of one tick, on a fixed grid, with windows that do not overlap."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,13 +13,33 @@ class Counts:
     bad: float
     total: float
 
+    @property
+    def sound(self) -> bool:
+        """Whether these can be counts at all: finite, and 0 <= bad <= total."""
+        return math.isfinite(self.total) and 0 <= self.bad <= self.total
+
+    @property
+    def share(self) -> float:
+        """The share of bad events; 0 without events."""
+        return self.bad / self.total if self.total else 0.0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(self.bad + other.bad, self.total + other.total)
+
+
+NOTHING = Counts(0.0, 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The candidate's and stable's counts of the same window; None where that version has no data."""
+    """The candidate's and stable's counts of the same window; None where that version has no data.
+
+    note: what a person should know of how it was counted, or why it was not.
+    """
 
     candidate: Counts | None
     stable: Counts | None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +48,8 @@ class Tick:
 
     metrics: by metric name. A name that is missing, or a side that is None, is missing data: never a failure.
     requests: the candidate's and stable's requests as totals (bad is 0), for the verified split.
-    problem: why the tick has no data at all (Prometheus unreachable, query refused), for people.
+    problem: a query for this tick was not answered, and why, for people. Whatever the tick holds all the same is
+        good; the rest can be asked for again.
     """
 
     at: datetime
