@@ -1,0 +1,70 @@
+"""`spec.traffic`: how weights reach the model servers."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from serin.api.base import Model, matching
+from serin.api.rules import Rule
+
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+HOST_NAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+NAME_HELP = "write the object's name: lower case letters, digits and dashes, such as my-gateway"
+HOST_HELP = "write a host name without scheme and port, such as fraud.example.com or *.example.com"
+
+ObjectName = Annotated[str, Field(min_length=1, max_length=253), matching(DNS_SUBDOMAIN, NAME_HELP)]
+LabelName = Annotated[str, Field(min_length=1, max_length=63), matching(DNS_LABEL, NAME_HELP)]
+HostName = Annotated[str, Field(min_length=1, max_length=253), matching(HOST_NAME, HOST_HELP)]
+
+
+class ParentReference(Model):
+    """A Gateway that a route attaches to."""
+
+    name: ObjectName
+    """The Gateway's name."""
+    namespace: LabelName | None = None
+    """The Gateway's namespace; the ModelDeployment's own unless given."""
+    section_name: ObjectName | None = None
+    """One listener of the Gateway; all of them unless given."""
+
+
+class HTTPRouteReference(Model):
+    """A user's own HTTPRoute: Serin edits weights in the place of one backend, and gives it back on deletion."""
+
+    name: ObjectName
+    """The HTTPRoute's name, in the ModelDeployment's namespace."""
+    backend: LabelName | None = None
+    """The Service in `backendRefs` whose place revisions take; the ModelDeployment's name unless given."""
+
+
+class GatewayAPITraffic(Model):
+    """Traffic by a Gateway API route: a route of the user's own, or one that Serin makes."""
+
+    http_route: HTTPRouteReference | None = None
+    """An existing route."""
+    parent_refs: Annotated[tuple[ParentReference, ...], Field(min_length=1, max_length=8)] | None = None
+    """The Gateways to which the route that Serin makes attaches."""
+    hostnames: Annotated[tuple[HostName, ...], Field(max_length=16)] | None = None
+    """The host names of the route that Serin makes; every host unless given."""
+
+    rules = (
+        Rule(
+            "has(self.httpRoute) != has(self.parentRefs)",
+            lambda traffic: (traffic.http_route is None) != (traffic.parent_refs is None),
+            "set exactly one of httpRoute (a route of your own) and parentRefs (Serin makes the route)",
+        ),
+        Rule(
+            "!has(self.hostnames) || !has(self.httpRoute)",
+            lambda traffic: traffic.hostnames is None or traffic.http_route is None,
+            "hostnames belong to a route that Serin makes: leave them out, and set them in your own route",
+            field=".hostnames",
+        ),
+    )
+
+
+class Traffic(Model):
+    """How weights reach the model servers. Without it a new version takes over at once when it is Ready."""
+
+    gateway_api: Annotated[GatewayAPITraffic, Field(alias="gatewayAPI")]
+    """A Gateway API route."""
