@@ -5,9 +5,13 @@ from typing import Any
 
 import yaml
 
+from crds.reference import reference
 from serin.api.crd import CUSTOM_RESOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
+CHART_FILES = ROOT / "charts" / "serin" / "files"
+IN_CHART = ("10-cluster-role.yaml", "20-user-roles.yaml", "30-admission-policy.yaml")
+"""Manifests that are the same however Serin is installed: the chart has copies, as it cannot look outside itself."""
 HEADER = "# Made from the models in operator/serin/api by `make crds`: edit those.\n"
 
 
@@ -28,6 +32,10 @@ def generated_files() -> dict[Path, str]:
     """Every generated file and its content."""
     files: dict[Path, str] = {}
     for resource in CUSTOM_RESOURCES:
-        text = to_yaml(resource.definition())
-        files[ROOT / "crds" / f"{resource.plural}.yaml"] = text
+        definition = to_yaml(resource.definition())
+        files[ROOT / "crds" / f"{resource.plural}.yaml"] = definition
+        files[CHART_FILES / "crds" / f"{resource.plural}.yaml"] = definition
+        files[ROOT / "docs" / "reference" / f"{resource.kind.lower()}.md"] = reference(resource)
+    for name in IN_CHART:
+        files[CHART_FILES / name] = (ROOT / "manifests" / name).read_text()
     return files

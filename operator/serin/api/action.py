@@ -41,5 +41,8 @@ class RolloutActionStatus(Model):
     """What became of it."""
 
     phase: Literal["Done", "Refused"]
+    """Done or Refused."""
     message: Annotated[str, Field(max_length=1024)] = ""
+    """What was done, or why not."""
     at: Time
+    """When."""

@@ -100,21 +100,28 @@ class CountsStatus(Model):
     """Events of one version, and how many were bad."""
 
     bad: float
+    """Failed, too slow, or wrong: as the metric says."""
     total: float
+    """All of them."""
 
 
 class MetricStatus(Model):
     """What one metric says, with every number that it rests on."""
 
     name: Annotated[str, Field(max_length=63)]
+    """The metric's name."""
     verdict: Verdict
+    """What this metric alone says."""
     reason: Annotated[str, Field(max_length=63)]
     """One word: why."""
     message: Text
     """One sentence for a person: value, limit, counts."""
     action: Annotated[str, Field(max_length=16)] = "Rollback"
+    """What it does when it fails: Rollback or Warn."""
     candidate: CountsStatus | None = None
+    """The candidate's events."""
     stable: CountsStatus | None = None
+    """The stable version's events in the same windows."""
     limit: float
     """The limit that the estimate is held against, as a share of events."""
     estimate: float | None = None
@@ -129,7 +136,9 @@ class SplitStatus(Model):
     """The share of requests that the candidate really got."""
 
     expected: float
+    """The share that it should get."""
     observed: float | None = None
+    """The share that it got; absent while too few requests were counted."""
     requests: float = 0.0
     """Requests of both versions that the share was counted from."""
 
@@ -144,45 +153,66 @@ class AnalysisStatus(Model):
     at: Time
     """The tick that this verdict is from."""
     verdict: Verdict
+    """Pass: good enough to go on. Continue: nothing wrong so far. Hold: no data to decide by. Fail: roll back."""
     reason: Annotated[str, Field(max_length=63)]
+    """One word: why."""
     message: Text
+    """One sentence for a person: the deciding metric, its value, its limit, its counts."""
     ticks: int = 0
     """Ticks with data in the present step."""
     samples: float = 0.0
     """The candidate's events in the present step, of the metric that has the fewest."""
     split: SplitStatus | None = None
+    """Whether the requests were split as the route says."""
     metrics: Annotated[tuple[MetricStatus, ...], Field(max_length=16), UniqueBy("name")] = ()
+    """What each metric says."""
 
 
 class Rejected(Model):
     """The revision that was turned away; nothing tries it again until the spec changes or a retry."""
 
     revision: Name
+    """The revision's hash."""
     version: Annotated[str, Field(max_length=63)]
+    """The model's version."""
     reason: Annotated[str, Field(max_length=63)]
+    """One word: why."""
     message: Text
+    """One sentence for a person."""
     at: Time
+    """When it was turned away."""
 
 
 class PausedStatus(Model):
     """Who paused, and why."""
 
     by: Annotated[str, Field(max_length=253)]
+    """Who paused: the user of a RolloutAction, or serin itself when the analysis decides nothing."""
     reason: Text = ""
+    """Why, in their words."""
     at: Time
+    """Since when."""
 
 
 class ActionRecord(Model):
     """A RolloutAction that was carried out, so that no restart carries it out twice."""
 
     uid: Annotated[str, Field(max_length=64)]
+    """The RolloutAction's uid."""
     name: Name
+    """The RolloutAction's name."""
     action: Annotated[str, Field(max_length=32)]
+    """What was asked."""
     by: Annotated[str, Field(max_length=253)]
+    """Who asked."""
     reason: Text = ""
+    """Why, in their words."""
     at: Time
+    """When it was carried out or refused."""
     result: Literal["Done", "Refused"]
+    """Done or Refused."""
     message: Text = ""
+    """What became of it."""
 
 
 class Outcome(StrEnum):
@@ -200,12 +230,18 @@ class HistoryEntry(Model):
     """One rollout that ended."""
 
     revision: Name
+    """The revision's hash."""
     version: Annotated[str, Field(max_length=63)]
+    """The model's version."""
     outcome: Outcome
     reason: Annotated[str, Field(max_length=63)]
+    """One word: why it ended so."""
     message: Text = ""
+    """One sentence for a person."""
     started_at: Time
+    """When the rollout began."""
     ended_at: Time
+    """When it ended."""
 
 
 class ConditionStatus(StrEnum):
@@ -220,17 +256,23 @@ class Condition(Model):
     """A Kubernetes condition (`metav1.Condition`)."""
 
     type: Annotated[str, Field(max_length=316)]
+    """Which condition."""
     status: ConditionStatus
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
+    """One word: why."""
     message: Text
+    """One sentence for a person."""
     last_transition_time: Time
+    """When `status` last changed."""
     observed_generation: int
+    """The generation of the spec that this was decided from."""
 
 
 class ModelDeploymentStatus(Model):
     """What was decided, and why."""
 
     observed_generation: int = 0
+    """The generation of the spec that the status was decided from."""
     phase: Phase = Phase.PENDING
     message: Text = ""
     """What is going on, or waited for, in one sentence."""
@@ -245,17 +287,21 @@ class ModelDeploymentStatus(Model):
     weight: int | None = None
     """The candidate's weight."""
     revisions: Annotated[tuple[RevisionStatus, ...], Field(max_length=128), UniqueBy("revision")] = ()
+    """Every revision that still has a role, pods or weight, or is remembered."""
     replicas: int = 0
     """How many pods the stable revision is meant to have, for /scale."""
     selector: Annotated[str, Field(max_length=512)] | None = None
     """Selects the stable pods, for /scale."""
     step: StepStatus | None = None
     rollout_started_at: Time | None = None
+    """When the present rollout began."""
     analysis: AnalysisStatus | None = None
     rejected: Rejected | None = None
     paused: PausedStatus | None = None
     actions: Annotated[tuple[ActionRecord, ...], Field(max_length=16)] = ()
+    """The last RolloutActions that were carried out or refused."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=16)] = ()
+    """The last rollouts that ended."""
     collision_count: int = 0
     """How often a revision's name was taken by somebody else's object."""
     paused_seconds: float = 0.0
@@ -265,3 +311,4 @@ class ModelDeploymentStatus(Model):
     drain_until: Time | None = None
     """While being deleted: when the pods may go."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), UniqueBy("type")] = ()
+    """Kubernetes conditions; `kubectl wait`, Argo CD and Flux understand Ready, Reconciling and Stalled."""
