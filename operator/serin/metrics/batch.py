@@ -1,0 +1,134 @@
+"""One query for many rollouts: which are needed, for whom, and over which times."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from serin.api.spec import MetricName
+from serin.metrics.preset import Preset, PresetError, load_preset
+from serin.metrics.promql import any_of, counted, escape_regex, selector
+from serin.metrics.provider import RangeQuery
+from serin.metrics.subject import Subject
+
+MAX_SUBJECTS = 2000
+"""Rollouts in one query."""
+MAX_POINTS = 200_000
+"""Rollouts times ticks in one query: a long outage is filled in pieces."""
+MAX_SELECTOR = 1500
+"""Characters of a label's regular expression. It stands in the query eight times, and the query in the URL."""
+
+LONGEST_TIMEOUT = timedelta(seconds=20)
+TIMEOUT_OF_INTERVAL = 0.8
+"""The next tick must not wait for the answer to this one."""
+
+
+class Signal(StrEnum):
+    """What a query counts; one query answers error-rate and split alike."""
+
+    REQUESTS = "requests"
+    LATENCY = "latency"
+    OUTCOMES = "outcomes"
+
+
+SIGNAL_OF_METRIC = {
+    MetricName.ERROR_RATE: Signal.REQUESTS,
+    MetricName.LATENCY: Signal.LATENCY,
+    MetricName.ACCURACY: Signal.OUTCOMES,
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One query, and the rollouts that it answers for."""
+
+    signal: Signal
+    preset: Preset
+    subjects: tuple[Subject, ...]
+    query: RangeQuery
+
+
+def needs(subject: Subject) -> set[tuple[Signal, str]]:
+    """The signals that a rollout reads, each with the name of its preset."""
+    read = {(SIGNAL_OF_METRIC[metric.name], subject.preset_of(metric).name) for metric in subject.analysis.metrics}
+    return read | {(Signal.REQUESTS, subject.requests_preset.name)}
+
+
+def batches(subjects: Iterable[Subject]) -> Iterator[Batch]:
+    """The fewest queries that answer for all: one per signal, preset, interval and phase of the grid."""
+    groups: dict[tuple[Signal, str, timedelta, timedelta], list[Subject]] = defaultdict(list)
+    for subject in subjects:
+        interval = subject.analysis.interval
+        phase = timedelta(seconds=subject.due[-1].timestamp()) % interval
+        for signal, name in needs(subject):
+            groups[signal, name, interval, phase].append(subject)
+    for (signal, name, interval, _), members in sorted(groups.items(), key=lambda group: group[0]):
+        preset = load_preset(name)
+        for chunk in _chunks(sorted(members, key=lambda subject: subject.key)):
+            expression = _expression(signal, preset, interval, chunk)
+            timeout = min(LONGEST_TIMEOUT, interval * TIMEOUT_OF_INTERVAL)
+            for start, end in _spans(chunk, interval):
+                yield Batch(signal, preset, chunk, RangeQuery(expression, start, end, interval, timeout))
+
+
+def _chunks(members: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
+    for start in range(0, len(members), MAX_SUBJECTS):
+        yield tuple(members[start : start + MAX_SUBJECTS])
+
+
+def _spans(chunk: Sequence[Subject], interval: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    start = min(subject.due[0] for subject in chunk)
+    last = max(subject.due[-1] for subject in chunk)
+    length = interval * (max(1, MAX_POINTS // len(chunk)) - 1)
+    while start <= last:
+        yield start, min(start + length, last)
+        start += length + interval
+
+
+def _expression(signal: Signal, preset: Preset, interval: timedelta, chunk: Sequence[Subject]) -> str:
+    metric, by = source(signal, preset)
+    return counted(
+        selector(metric, _matchers(preset, chunk)),
+        interval,
+        scope=preset.label_names,
+        by=(*preset.label_names, *by),
+    )
+
+
+def source(signal: Signal, preset: Preset) -> tuple[str, tuple[str, ...]]:
+    """The metric that counts a signal, and its labels beyond those of the revision.
+
+    Raises:
+        PresetError: the preset does not count it.
+    """
+    if signal is Signal.REQUESTS:
+        return preset.requests.metric, (preset.requests.outcome_label,)
+    if signal is Signal.LATENCY:
+        return preset.latency.metric, ("le",)
+    if preset.outcomes is None:
+        raise PresetError(f"{preset.name} counts no true labels")
+    return preset.outcomes.metric, (preset.outcomes.predicted_label, preset.outcomes.actual_label)
+
+
+def _matchers(preset: Preset, chunk: Sequence[Subject]) -> dict[str, str]:
+    """What narrows the query: each revision label's values, or what they have in common, or only that there is one.
+
+    The answer is joined exactly in any case; this only spares Prometheus what nobody asked for.
+    """
+    identities = [
+        subject.identity(preset, revision) for subject in chunk for revision in (subject.candidate, subject.stable)
+    ]
+    matchers = {}
+    for position, label in enumerate(preset.label_names):
+        values = sorted({identity[position] for identity in identities})
+        matchers[label] = any_of(values)
+        if len(matchers[label]) > MAX_SELECTOR:
+            matchers[label] = _prefixes(values)
+    return matchers
+
+
+def _prefixes(values: Sequence[str]) -> str:
+    """A pattern for many values by their first part, such as a namespace before `_`; anything if that is no shorter."""
+    prefixes = "|".join(sorted({escape_regex(value.split("_")[0]) + "_.*" for value in values if "_" in value}))
+    return prefixes if prefixes and len(prefixes) <= MAX_SELECTOR else ".+"

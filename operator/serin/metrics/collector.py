@@ -1,0 +1,126 @@
+"""From rollouts that are due to ticks: ask together, read apart. Whatever goes wrong becomes missing data."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from serin.api.spec import AnalysisMetric, MetricName
+from serin.judge import Pair, Tick
+from serin.metrics.batch import SIGNAL_OF_METRIC, Batch, Signal, batches, needs, source
+from serin.metrics.meters import Meters
+from serin.metrics.preset import Preset
+from serin.metrics.provider import MetricsError, MetricsProvider, Series
+from serin.metrics.reading import Cells, Table, latency_pair, outcomes_pair, requests_pair, totals
+from serin.metrics.subject import Subject, SubjectKey
+
+LOG = logging.getLogger(__name__)
+
+Kind = tuple[Signal, str]
+"""A signal and the name of the preset that counts it."""
+
+
+@dataclass
+class _Answers:
+    """What came back: tables of counts, and for whom and when there was no answer."""
+
+    tables: dict[Kind, Table] = field(default_factory=lambda: defaultdict(Table))
+    failures: dict[tuple[Kind, SubjectKey], list[tuple[datetime, datetime, str]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def failure(self, kind: Kind, subject: Subject, at: datetime) -> str | None:
+        for start, end, text in self.failures.get((kind, subject.key), ()):
+            if start <= at <= end:
+                return text
+        return None
+
+
+class MetricsCollector:
+    """Answers for many rollouts with few queries."""
+
+    def __init__(self, provider: MetricsProvider, meters: Meters) -> None:
+        self._provider = provider
+        self._meters = meters
+
+    async def collect(self, subjects: Sequence[Subject]) -> dict[SubjectKey, tuple[Tick, ...]]:
+        """One tick for each due time of each subject, oldest first.
+
+        Never raises for what Prometheus does. A tick with a `problem` was not answered in full: what it holds is
+        good, and it should be asked for again at the next tick.
+        """
+        wanted = [subject for subject in subjects if subject.due]
+        planned = tuple(batches(wanted))
+        results = await asyncio.gather(*(self._ask(batch) for batch in planned))
+        answers = _Answers()
+        for batch, result in zip(planned, results, strict=True):
+            kind = (batch.signal, batch.preset.name)
+            if isinstance(result, MetricsError):
+                for subject in batch.subjects:
+                    answers.failures[kind, subject.key].append((batch.query.start, batch.query.end, str(result)))
+            else:
+                _, labels = source(batch.signal, batch.preset)
+                answers.tables[kind].add(result, batch.preset.label_names, labels)
+        return {subject.key: tuple(_tick(subject, at, answers) for at in subject.due) for subject in wanted}
+
+    async def _ask(self, batch: Batch) -> tuple[Series, ...] | MetricsError:
+        self._meters.queries.labels(batch.signal).inc()
+        begun = time.monotonic()
+        try:
+            return await self._provider.query_range(batch.query)
+        except MetricsError as error:
+            self._meters.failures.labels(type(error).__name__).inc()
+            LOG.warning("no %s for %d rollouts: %s", batch.signal, len(batch.subjects), error)
+            return error
+        finally:
+            self._meters.seconds.observe(time.monotonic() - begun)
+
+
+def _tick(subject: Subject, at: datetime, answers: _Answers) -> Tick:
+    problems = {kind: answers.failure(kind, subject, at) for kind in sorted(needs(subject))}
+    problem = next((text for text in problems.values() if text is not None), None)
+    metrics = {}
+    for metric in subject.analysis.metrics:
+        preset = subject.preset_of(metric)
+        kind = (SIGNAL_OF_METRIC[metric.name], preset.name)
+        if problems[kind] is None:
+            metrics[str(metric.name)] = _pair(subject, metric, preset, at, answers.tables[kind])
+    preset = subject.requests_preset
+    requests_kind = (Signal.REQUESTS, preset.name)
+    requests = None
+    if problems[requests_kind] is None:
+        cells = _cells(subject, preset, at, answers.tables[requests_kind])
+        requests = _with_note(totals(requests_pair(preset, *cells)), Signal.REQUESTS, preset)
+    return Tick(at, metrics, requests, problem)
+
+
+def _cells(subject: Subject, preset: Preset, at: datetime, table: Table) -> tuple[Cells, Cells]:
+    milliseconds = round(at.timestamp() * 1000)
+    candidate, stable = (
+        table.cells(subject.identity(preset, revision), milliseconds)
+        for revision in (subject.candidate, subject.stable)
+    )
+    return candidate, stable
+
+
+def _pair(subject: Subject, metric: AnalysisMetric, preset: Preset, at: datetime, table: Table) -> Pair:
+    candidate, stable = _cells(subject, preset, at, table)
+    if metric.name is MetricName.LATENCY:
+        pair = latency_pair(candidate, stable, preset.latency, metric.latency_threshold)
+    elif metric.name is MetricName.ACCURACY:
+        pair = outcomes_pair(candidate, stable)
+    else:
+        pair = requests_pair(preset, candidate, stable)
+    return _with_note(pair, SIGNAL_OF_METRIC[metric.name], preset)
+
+
+def _with_note(pair: Pair, signal: Signal, preset: Preset) -> Pair:
+    """What is missing is named, so that a person can look for it."""
+    if pair.note is not None or (pair.candidate is not None and pair.stable is not None):
+        return pair
+    name, _ = source(signal, preset)
+    labels = ", ".join(preset.label_names)
+    return Pair(pair.candidate, pair.stable, f"{name} (by {labels}) has no sample in the window")

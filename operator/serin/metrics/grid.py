@@ -1,0 +1,43 @@
+"""The grid of ticks: multiples of the interval in Unix time, in at most four phases. Pure.
+
+Rollouts with the same interval share at most four tick times per interval, so one query serves many of them, and the
+load on Prometheus is spread. The grid needs no state: a restarted operator finds the same ticks.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+PHASES = 4
+
+SETTLE = timedelta(seconds=1)
+"""How long after a tick its window is asked for: a scrape bears the time at which it began, and is stored when it is
+over. Asked at once, the last scrape of a window would be missed."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def phase(uid: str) -> int:
+    """The phase of the object with this uid, from 0 to 3; always the same."""
+    return hashlib.sha256(uid.encode()).digest()[0] % PHASES
+
+
+def next_tick(after: datetime, interval: timedelta, phase: int) -> datetime:
+    """The first tick later than `after`."""
+    offset = _EPOCH + interval * phase / PHASES
+    return offset + ((after - offset) // interval + 1) * interval
+
+
+def ticks_between(after: datetime, until: datetime, interval: timedelta, phase: int) -> tuple[datetime, ...]:
+    """Every tick later than `after`, up to and with `until`, oldest first."""
+    found = []
+    tick = next_tick(after, interval, phase)
+    while tick <= until:
+        found.append(tick)
+        tick += interval
+    return tuple(found)
+
+
+def due_ticks(started_at: datetime, now: datetime, interval: timedelta, phase: int) -> tuple[datetime, ...]:
+    """The ticks of an analysis that can be asked for by now: whole windows since its start, settled."""
+    first_window = started_at + interval - timedelta(microseconds=1)
+    return ticks_between(first_window, now - SETTLE, interval, phase)
