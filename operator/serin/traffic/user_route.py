@@ -16,6 +16,7 @@ JSONPatch = list[dict[str, Any]]
 """RFC 6902 operations. A failed `test` is answered by the API server with 422: read again, and try again."""
 
 _WHOLE = 100
+_MOST_BACKENDS = 16
 
 
 def edit_split(route: Mapping[str, Any], backend: str, services: Mapping[str, int], port: int) -> JSONPatch:
@@ -93,9 +94,19 @@ def problems(route: Mapping[str, Any], backend: str, port: int) -> str | None:
             f"{name}: rules[{coarse.rule}] gives {backend} the weight {coarse.total} beside other backends, which is "
             f"too coarse to be split: multiply the weights of the rule so that {backend} has at least {_WHOLE}"
         )
+    full = next((place for place in places if not place.ours and _backends(route, place) >= _MOST_BACKENDS), None)
+    if full is not None:
+        return (
+            f"{name}: rules[{full.rule}] has {_MOST_BACKENDS} backends, the most that a rule may have, so there is no "
+            "room for a second version: move some to another rule"
+        )
     if all(place.total == 0 for place in places):
         return f"{name}: every rule gives {backend} the weight 0, so no request reaches it: give it a weight"
     return None
+
+
+def _backends(route: Mapping[str, Any], place: Place) -> int:
+    return len(rules_of(route)[place.rule]["backendRefs"])
 
 
 def _no_place(route: Mapping[str, Any], backend: str, port: int) -> str:

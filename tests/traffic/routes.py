@@ -1,0 +1,79 @@
+"""Routes as users write them, and as the API server stores them."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+BACKEND = "fraud"
+PORT = 80
+STABLE = "fraud-bcdfghjklm"
+CANDIDATE = "fraud-2456789bcd"
+NEXT = "fraud-zzzzzzzzzz"
+
+
+def entry(name: str = BACKEND, weight: int | None = 1, **more: Any) -> dict[str, Any]:
+    """One of backendRefs, with the API server's defaults."""
+    result = {"group": "", "kind": "Service", "name": name, "port": PORT, "weight": weight, **more}
+    return {key: value for key, value in result.items() if value is not None}
+
+
+def rule(*entries: dict[str, Any], path: str = "/") -> dict[str, Any]:
+    """One rule."""
+    return {"matches": [{"path": {"type": "PathPrefix", "value": path}}], "backendRefs": list(entries)}
+
+
+def route(*rules: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    """A user's own HTTPRoute."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "api", "namespace": "ml", "resourceVersion": "7", "generation": 3, **metadata},
+        "spec": {"parentRefs": [{"name": "edge"}], "hostnames": ["api.example"], "rules": list(rules)},
+    }
+
+
+def header(value: str) -> list[dict[str, Any]]:
+    """Filters that set one header."""
+    return [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x", "value": value}]}}]
+
+
+_weights = st.one_of(st.none(), st.integers(0, 1000))
+_filters = st.one_of(st.none(), st.sampled_from(["a", "b"]).map(header))
+entries = st.builds(
+    lambda name, weight, filters, namespace: entry(name, weight, filters=filters, namespace=namespace),
+    st.sampled_from([BACKEND, BACKEND, "other", "fraudulent", "fraud-x"]),
+    _weights,
+    _filters,
+    st.sampled_from([None, None, "ml", "elsewhere"]),
+)
+_spelled = st.builds(
+    lambda one, group, kind: {
+        key: value
+        for key, value in one.items()
+        if not (key == "group" and not group) and not (key == "kind" and not kind)
+    },
+    entries,
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@st.composite
+def routes(draw: st.DrawFn) -> dict[str, Any]:
+    """Any route whose rules have different matches; some rules have no backends, some not our backend."""
+    paths = draw(st.lists(st.sampled_from(["/", "/a", "/b", "/c", "/d"]), min_size=1, max_size=4, unique=True))
+    rules = [rule(*draw(st.lists(_spelled, max_size=4)), path=path) for path in paths]
+    for one in rules:
+        if not one["backendRefs"] and draw(st.booleans()):
+            del one["backendRefs"]
+    annotations = draw(st.sampled_from([None, {"team": "risk"}]))
+    return route(*rules, **({"annotations": annotations} if annotations else {}))
+
+
+@st.composite
+def splits(draw: st.DrawFn) -> dict[str, int]:
+    """A split over one to three revisions."""
+    names = draw(st.lists(st.sampled_from([STABLE, CANDIDATE, NEXT]), min_size=1, max_size=3, unique=True))
+    cuts = sorted(draw(st.lists(st.integers(0, 100), min_size=len(names) - 1, max_size=len(names) - 1)))
+    edges = [0, *cuts, 100]
+    return {name: high - low for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)}

@@ -1,0 +1,276 @@
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
+from serin.traffic.gateway_api import cannot_give_back, edit_split, give_back, problems, read_split
+from traffic.json_patch import TestFailedError, apply_patch
+from traffic.routes import BACKEND, CANDIDATE, NEXT, PORT, STABLE, entry, header, route, routes, rule, splits
+
+SPLIT = {STABLE: 95, CANDIDATE: 5}
+
+
+def edited(before: dict[str, Any], split: dict[str, int] | None = None, port: int = PORT) -> dict[str, Any]:
+    return apply_patch(before, edit_split(before, BACKEND, split or SPLIT, port))
+
+
+def given_back(before: dict[str, Any]) -> dict[str, Any]:
+    return apply_patch(before, give_back(before))
+
+
+def references(document: dict[str, Any], number: int = 0) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = document["spec"]["rules"][number]["backendRefs"]
+    return found
+
+
+def is_backend(one: dict[str, Any]) -> bool:
+    return bool(one["name"] == BACKEND and one.get("namespace", "ml") == "ml")
+
+
+def test_a_backend_alone_in_its_rule_is_replaced_by_the_split_in_percent() -> None:
+    assert references(edited(route(rule(entry())))) == [entry(CANDIDATE, 5), entry(STABLE, 95)]
+
+
+def test_a_backend_beside_others_keeps_its_weight_in_sum_and_its_place() -> None:
+    before = route(rule(entry("first", 100), entry(BACKEND, 300), entry("last", 600)))
+    assert references(edited(before)) == [
+        entry("first", 100),
+        entry(CANDIDATE, 15),
+        entry(STABLE, 285),
+        entry("last", 600),
+    ]
+
+
+def test_every_entry_of_ours_bears_the_filters_of_the_backend() -> None:
+    before = route(rule(entry(filters=header("a"), namespace="ml")))
+    assert [(one["filters"], one["namespace"]) for one in references(edited(before))] == [(header("a"), "ml")] * 2
+
+
+def test_rules_without_the_backend_are_not_touched() -> None:
+    before = route(rule(entry("other")), rule(entry(), path="/fraud"), {"filters": header("a")})
+    after = edited(before)
+    assert after["spec"]["rules"][0] == before["spec"]["rules"][0]
+    assert after["spec"]["rules"][2] == before["spec"]["rules"][2]
+    assert len(references(after, 1)) == 2
+
+
+@pytest.mark.parametrize(
+    "alien",
+    [
+        entry(namespace="elsewhere"),
+        entry(kind="InferencePool", group="inference.networking.k8s.io"),
+        {**entry(), "port": 9090},
+    ],
+)
+def test_only_the_service_of_this_namespace_and_port_is_replaced(alien: dict[str, Any]) -> None:
+    assert edit_split(route(rule(alien)), BACKEND, SPLIT, PORT) == []
+
+
+def test_a_backend_that_its_user_switched_off_stays_off() -> None:
+    after = edited(route(rule(entry(weight=0))))
+    assert [one["weight"] for one in references(after)] == [0, 0]
+
+
+def test_the_patch_tests_the_version_and_each_backend_that_it_replaces_before_it_writes() -> None:
+    operations = edit_split(route(rule(entry("other"), entry(BACKEND, 100))), BACKEND, SPLIT, PORT)
+    assert operations[:2] == [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+        {"op": "test", "path": "/spec/rules/0/backendRefs/1/name", "value": BACKEND},
+    ]
+    assert all(operation["op"] != "test" for operation in operations[2:])
+    assert {operation["path"] for operation in operations[2:]} == {
+        "/spec/rules/0/backendRefs",
+        "/metadata/annotations",
+    }
+
+
+def test_a_route_that_changed_meanwhile_is_not_written() -> None:
+    before = route(rule(entry()))
+    operations = edit_split(before, BACKEND, SPLIT, PORT)
+    before["metadata"]["resourceVersion"] = "8"
+    with pytest.raises(TestFailedError, match="resourceVersion"):
+        apply_patch(before, operations)
+
+
+def test_the_next_revision_takes_the_candidates_place() -> None:
+    after = edited(edited(route(rule(entry()))), {STABLE: 100, NEXT: 0})
+    assert references(after) == [entry(STABLE, 100), entry(NEXT, 0)]
+
+
+def test_a_rule_that_the_user_added_meanwhile_is_taken_too_and_given_back() -> None:
+    after = edited(route(rule(entry())))
+    after["spec"]["rules"].append(rule(entry(weight=5), path="/new"))
+    assert read_split(after, SPLIT) == {}
+    assert references(edited(after), 1) == [entry(CANDIDATE, 5), entry(STABLE, 95)]
+    assert references(given_back(edited(after)), 1) == [entry(weight=5)]
+
+
+def test_a_route_that_its_user_applied_again_is_taken_again() -> None:
+    before = route(rule(entry()))
+    reverted = edited(before)
+    reverted["spec"] = copy.deepcopy(before["spec"])
+    assert given_back(edited(reverted))["spec"] == before["spec"]
+
+
+def test_filters_that_the_user_changed_meanwhile_stay_until_the_route_is_given_back() -> None:
+    after = edited(route(rule(entry(filters=header("a")))))
+    for one in references(after):
+        one["filters"] = header("b")
+    after = edited(after, {STABLE: 50, CANDIDATE: 50})
+    assert [one["filters"] for one in references(after)] == [header("b")] * 2
+    assert references(given_back(after)) == [entry(filters=header("a"))]
+
+
+def test_a_weight_that_the_user_balanced_meanwhile_is_kept_when_the_route_is_given_back() -> None:
+    after = edited(route(rule(entry(weight=1))))
+    references(after).append(entry("shadow", 300))
+    assert references(edited(after, {STABLE: 50, CANDIDATE: 50}))[2] == entry("shadow", 300)
+    assert references(given_back(after)) == [entry(weight=100), entry("shadow", 300)]
+
+
+def test_another_service_port_goes_to_the_route_and_the_old_one_comes_back() -> None:
+    before = route(rule(entry()))
+    after = edited(edited(before), port=8080)
+    assert [one["port"] for one in references(after)] == [8080, 8080]
+    assert given_back(after) == before
+
+
+def test_two_places_in_one_rule_are_told_apart() -> None:
+    before = route(rule(entry(weight=300, filters=header("a")), entry(weight=100, filters=header("b"))))
+    after = edited(before)
+    assert [one["weight"] for one in references(after)] == [15, 285, 5, 95]
+    assert edit_split(after, BACKEND, SPLIT, PORT) == []
+    assert given_back(after) == before
+
+
+def test_of_two_places_in_one_rule_the_one_that_is_left_is_given_back() -> None:
+    after = edited(route(rule(entry(weight=300), entry("other"), entry(weight=100))))
+    del references(after)[:2]
+    assert references(given_back(after)) == [entry("other"), entry(weight=100)]
+
+
+def test_a_copied_rule_whose_past_is_not_known_leads_to_the_backend_and_is_told() -> None:
+    after = edited(route(rule(entry(filters=header("a")))))
+    after["spec"]["rules"].append(rule(entry(STABLE, 95), entry(CANDIDATE, 5), path="/copy"))
+    after = edited(after)
+    assert "rules[1]" in (cannot_give_back(after) or "")
+    assert references(given_back(after), 1) == [entry(weight=1)]
+    assert references(given_back(after), 0) == [entry(filters=header("a"))]
+
+
+def test_a_lost_annotation_is_written_again_as_well_as_can_be() -> None:
+    after = edited(route(rule(entry(weight=7))))
+    del after["metadata"]["annotations"]
+    assert give_back(after) == []
+    after = edited(after)
+    assert "rules[0]" in (cannot_give_back(after) or "")
+    assert references(given_back(after)) == [entry(weight=1)]
+
+
+@pytest.mark.parametrize("garbage", ["{", "[]", "null", '{"backend":"fraud"}', '{"places":[{"x":1}]}', ""])
+def test_a_garbled_annotation_stops_nothing_and_is_told(garbage: str) -> None:
+    after = edited(route(rule(entry())))
+    after["metadata"]["annotations"][ORIGINAL_BACKENDS_ANNOTATION] = garbage
+    assert give_back(after) == []
+    assert "cannot be read" in (cannot_give_back(after) or "")
+    assert references(given_back(edited(after))) == [entry()]
+
+
+def test_a_route_that_was_never_edited_needs_nothing_back() -> None:
+    assert give_back(route(rule(entry()))) == []
+    assert cannot_give_back(route(rule(entry()))) is None
+
+
+@given(routes(), st.lists(splits(), min_size=1, max_size=3))
+def test_any_route_comes_back_exactly(before: dict[str, Any], history: list[dict[str, int]]) -> None:
+    after = before
+    for split in history:
+        after = edited(after, split)
+    assert cannot_give_back(after) is None
+    assert given_back(after) == before
+
+
+@given(routes(), splits(), st.data())
+def test_any_route_comes_back_though_its_rules_were_reordered_removed_and_added(
+    before: dict[str, Any], split: dict[str, int], data: st.DataObject
+) -> None:
+    numbers = range(len(before["spec"]["rules"]))
+    kept = data.draw(st.lists(st.sampled_from(numbers), unique=True))
+    stranger = rule(entry("stranger"), path="/stranger")
+    after = edited(before, split)
+    for document in (before, after):
+        rules = document["spec"]["rules"]
+        document["spec"]["rules"] = [stranger, *(rules[number] for number in kept)]
+    assert given_back(after) == before
+
+
+@given(routes(), splits())
+def test_an_edit_touches_nothing_but_the_backends_places(before: dict[str, Any], split: dict[str, int]) -> None:
+    after = edited(before, split)
+    after["metadata"] = before["metadata"]
+    for number, one in enumerate(before["spec"]["rules"]):
+        if "backendRefs" not in one:
+            continue
+        ours = [found for found in references(after, number) if found["name"] in split]
+        theirs = [found for found in references(after, number) if found["name"] not in split]
+        assert theirs == [found for found in one["backendRefs"] if not is_backend(found)]
+        weights = [found.get("weight", 1) for found in one["backendRefs"] if is_backend(found)]
+        alone = len(one["backendRefs"]) == 1
+        assert sum(found["weight"] for found in ours) == (100 if alone and sum(weights) else sum(weights))
+        after["spec"]["rules"][number]["backendRefs"] = one["backendRefs"]
+    assert after == before
+
+
+@given(routes(), splits())
+def test_an_edit_that_was_made_is_not_made_again(before: dict[str, Any], split: dict[str, int]) -> None:
+    after = edited(before, split)
+    assert edit_split(after, BACKEND, split, PORT) == []
+
+
+@given(routes(), splits())
+def test_a_route_without_a_problem_reads_back_the_split_that_was_written(
+    before: dict[str, Any], split: dict[str, int]
+) -> None:
+    if problems(before, BACKEND, PORT) is None:
+        assert read_split(edited(before, split), split) == split
+
+
+@pytest.mark.parametrize(
+    ("unusable", "told"),
+    [
+        (route(rule(entry("other"))), "no rule has the backend fraud"),
+        (route(), "no rule has the backend fraud"),
+        (route(rule({**entry(), "port": 8000})), "at port 8000, but spec.service.port is 80"),
+        (route(rule(entry(), entry("other"))), "rules[0] gives fraud the weight 1 beside other backends"),
+        (route(rule(entry(weight=0))), "the weight 0"),
+        (route(rule(entry(weight=100), *[entry(f"o-{n}") for n in range(15)])), "has 16 backends"),
+    ],
+)
+def test_a_route_that_cannot_be_used_is_told_with_what_to_do(unusable: dict[str, Any], told: str) -> None:
+    problem = problems(unusable, BACKEND, PORT)
+    assert problem is not None
+    assert problem.startswith("HTTPRoute ml/api: ")
+    assert told in problem
+
+
+@pytest.mark.parametrize(
+    "usable",
+    [
+        route(rule(entry())),
+        route(rule(entry(weight=100), entry("other", 1))),
+        route(rule(entry("other")), rule(entry(weight=0), entry("x", 1)), rule(entry(), path="/a")),
+        edited(route(rule(entry()))),
+        edited(route(rule(entry(weight=100), *[entry(f"o-{n}") for n in range(14)]))),
+    ],
+)
+def test_a_route_that_can_be_used_has_no_problem(usable: dict[str, Any]) -> None:
+    assert problems(usable, BACKEND, PORT) is None
+
+
+def test_an_edited_route_that_lost_its_annotation_is_still_known_by_its_names() -> None:
+    after = edited(route(rule(entry())))
+    del after["metadata"]["annotations"]
+    assert problems(after, BACKEND, PORT) is None
