@@ -35,3 +35,11 @@ check: setup ## lint, formatting, types, import rules
 .PHONY: crds
 crds: setup ## write the CRDs and the reference anew from the models
 	PYTHONPATH=hack $(BIN)/python -m crds
+
+.PHONY: demo
+demo: setup ## watch Serin promote good versions of a model and turn bad ones away (KEEP=1 leaves the cluster up)
+	PYTHONPATH=hack $(BIN)/python -m demo $(DEMO_FLAGS)
+
+.PHONY: kind-demo
+kind-demo: setup ## the same story on kind, where Docker is to be had
+	PYTHONPATH=hack $(BIN)/python -m demo --platform kind $(DEMO_FLAGS)

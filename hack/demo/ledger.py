@@ -67,9 +67,7 @@ class Account:
 
     def version(self, version: str) -> VersionAccount:
         """Return the account of a version, an empty one if it has answered nothing."""
-        return next(
-            (account for account in self.versions if account.version == version), VersionAccount(version)
-        )
+        return next((account for account in self.versions if account.version == version), VersionAccount(version))
 
 
 def classify(reply: Reply) -> Answer:

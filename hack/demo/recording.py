@@ -50,9 +50,7 @@ class Frame:
 
 def frame_svg(frame: Frame, name: str) -> str:
     """Draw one frame as an SVG of its own; `name` keeps its ids apart from those of other frames."""
-    console = Console(
-        record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
-    )
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(frame.content)
     return console.export_svg(title="make demo", code_format=FRAME_FORMAT, unique_id=name)
 

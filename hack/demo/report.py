@@ -22,15 +22,16 @@ BADNESS_WORDS = {
 
 @dataclass(frozen=True)
 class ChapterResult:
-    """How a chapter ended.
+    """How a chapter ended, and how long it took in seconds.
 
-    Both times are in seconds: from apply to the end, and from the first bad answer to the rollback.
+    `rejected_at` is when Serin decided to roll back, `exposed` the seconds from the first bad answer until then.
     """
 
     chapter: Chapter
     seconds: float
     outcome: str
     as_expected: bool
+    rejected_at: float | None = None
     exposed: float | None = None
 
 
@@ -85,9 +86,7 @@ def totals(report: Report) -> RenderableType:
     account = report.account
     text = Text(f"{account.requests:,} requests in all. ", style="bold")
     if account.lost:
-        text.append(
-            f"{account.lost} were lost through Serin's doing: the demo has failed.\n", style="bold red"
-        )
+        text.append(f"{account.lost} were lost through Serin's doing: the demo has failed.\n", style="bold red")
         text.append("\n".join(account.losses), style="red")
     else:
         text.append("None was lost through Serin's doing.", style="bold green")
@@ -102,9 +101,7 @@ def next_steps(report: Report) -> RenderableType:
         text = Text("KEEP=1 make demo", style="bold").append(
             "  leaves the cluster up, to explore it.\n", style="not bold"
         )
-        text.append("docs/", style="bold").append(
-            "  has a tutorial of a first rollout of your own.", style="not bold"
-        )
+        text.append("docs/", style="bold").append("  has a tutorial of a first rollout of your own.", style="not bold")
     else:
         text = Text("The cluster stays up until you press Ctrl-C. In another terminal:\n")
         text.append(f"export KUBECONFIG={report.kubeconfig}\n", style="bold")

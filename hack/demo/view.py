@@ -164,9 +164,7 @@ def traffic(scene: Scene) -> RenderableType:
     errors = sum(version.errors for version in account.versions)
     text = Text("Requests ", style="bold").append(f"{account.requests:,}")
     text.append(f"   now {account.per_second:.0f}/s", style="bright_black")
-    text.append(
-        f"   answered with an error by a model {errors:,}", style="yellow" if errors else "bright_black"
-    )
+    text.append(f"   answered with an error by a model {errors:,}", style="yellow" if errors else "bright_black")
     text.append(f"   lost {account.lost}", style="bold red" if account.lost else "green")
     return text
 
@@ -191,9 +189,7 @@ def events(lines: tuple[EventLine, ...]) -> RenderableType:
 
 def sheet(*titles: str) -> Table:
     """Make a table without lines, with quiet titles."""
-    table = Table(
-        *titles, box=None, expand=True, header_style="bright_black", padding=(0, 2, 0, 0), pad_edge=False
-    )
+    table = Table(*titles, box=None, expand=True, header_style="bright_black", padding=(0, 2, 0, 0), pad_edge=False)
     for column in table.columns:
         column.no_wrap = True
     return table

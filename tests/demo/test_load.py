@@ -71,9 +71,7 @@ def test_it_stops_at_its_time() -> None:
 def test_it_keeps_its_rate_while_answers_are_slow() -> None:
     async def slow(_request: web.Request) -> web.Response:
         await asyncio.sleep(0.3)
-        return web.json_response(
-            {"prediction": 4, "prediction_id": "id"}, headers={"X-Serin-Version": "4.0.0"}
-        )
+        return web.json_response({"prediction": 4, "prediction_id": "id"}, headers={"X-Serin-Version": "4.0.0"})
 
     account, _, _ = asyncio.run(run(slow, rate=100, seconds_at_most=0.5))
     assert account.requests > 30

@@ -29,12 +29,10 @@ def test_v6_is_as_good_as_v2(accuracy: dict[str, float]) -> None:
     assert accuracy["digits-v6"] == pytest.approx(accuracy["digits-v2"], abs=0.01)
 
 
-def test_training_twice_gives_the_same_models() -> None:
+def test_training_twice_gives_the_same_model() -> None:
     split = split_digits()
-    first, second = (
-        [train(recipe, split, trained_at=0.0)["accuracy"] for recipe in recipes()] for _ in range(2)
-    )
-    assert first == second
+    first, second = (train(recipes()[2], split, trained_at=0.0)["estimator"] for _ in range(2))
+    assert np.array_equal(first.dual_coef_, second.dual_coef_)
 
 
 def test_no_model_has_seen_a_held_out_image() -> None:

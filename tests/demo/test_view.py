@@ -30,9 +30,7 @@ ACCOUNT = Account(
     per_second=60.0,
     versions=(
         VersionAccount("2.0.0", requests=3000, labelled=2900, wrong=35, per_second=36.0),
-        VersionAccount(
-            "3.0.0", requests=400, labelled=380, wrong=75, first_bad={Badness.WRONG: 90.0}, per_second=24.0
-        ),
+        VersionAccount("3.0.0", requests=400, labelled=380, wrong=75, first_bad={Badness.WRONG: 90.0}, per_second=24.0),
     ),
 )
 
@@ -207,9 +205,7 @@ def test_the_plain_view_tells_what_changed() -> None:
 
 def report(**changes: Any) -> Report:
     results = tuple(
-        ChapterResult(
-            chapter, 21.0, chapter.expected, as_expected=True, exposed=7.25 if chapter.badness else None
-        )
+        ChapterResult(chapter, 21.0, chapter.expected, as_expected=True, exposed=7.25 if chapter.badness else None)
         for chapter in CHAPTERS
     )
     fields: dict[str, Any] = {"results": results, "account": ACCOUNT, "labels_refused": 0, "kubeconfig": None}

@@ -1,0 +1,127 @@
+"""`PYTHONPATH=hack python -m demo`: start a cluster, tell the story, end.
+
+KEEP=1 in the environment leaves the cluster up, and requests coming, until Ctrl-C. Exit codes: 0 the story went
+as told and no request was lost, 1 it did not.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from rich.text import Text
+
+from demo.installation import evidence, install_joiner, install_serin
+from demo.load import Samples
+from demo.observer import Observer
+from demo.platforms import REPOSITORY, Platform, StoryError
+from demo.recording import Recording
+from demo.report import Report, render_report
+from demo.stage import RecordedStage, open_stage
+from demo.story import Story
+
+
+def main() -> int:
+    """Tell the story as the command line asks."""
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--platform", choices=("local", "kind"), default="local", help="where: %(default)s")
+    parser.add_argument("--plain", action="store_true", help="one line for each change, no live view")
+    parser.add_argument("--record", type=Path, metavar="FILE.svg", help="write a picture of the story")
+    arguments = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory(prefix="serin-demo-") as directory:
+            return perform(arguments, Path(directory))
+    except StoryError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def perform(arguments: argparse.Namespace, directory: Path) -> int:
+    """Start the cluster, install, tell, report."""
+    samples = train(directory)
+    with open_platform(arguments.platform) as platform:
+        prepare(platform, directory)
+        report, story_error = tell(platform, samples, arguments)
+        with open_stage(plain=True) as stage:
+            if story_error is not None:
+                stage.say(Text(evidence(platform)))
+                stage.say(Text(f"\n{story_error}", style="bold red"))
+            stage.say(render_report(report))
+        if os.environ.get("KEEP") == "1":
+            linger(platform, samples)
+    return 0 if story_error is None and report.succeeded else 1
+
+
+def train(directory: Path) -> Samples:
+    """Train the models with the demo's own program, and read the images that it held out."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "examples" / "demo" / "server")}
+    command = [sys.executable, "-m", "digits", "train", "--output", str(directory)]
+    subprocess.run(command, env=environment, check=True)
+    held_out = directory / "held-out.json"
+    samples = Samples.read(held_out)
+    held_out.unlink()
+    return samples
+
+
+def open_platform(name: str) -> AbstractContextManager[Platform]:
+    """Open the platform; only the one that is used is imported."""
+    if name == "kind":
+        from demo.kind import kind_platform
+
+        return kind_platform()
+    from demo.local import local_platform
+
+    return local_platform()
+
+
+def prepare(platform: Platform, models: Path) -> None:
+    """Bring images, operator and joiner into the cluster."""
+    print("images: building and loading", flush=True)
+    platform.load_images(models)
+    print("Serin: installing from crds/ and manifests/", flush=True)
+    install_serin(platform)
+    install_joiner(platform)
+
+
+def tell(platform: Platform, samples: Samples, arguments: argparse.Namespace) -> tuple[Report, StoryError | None]:
+    """Tell the story on a stage; a story that stops early still has a report."""
+    keep = platform.kubeconfig if os.environ.get("KEEP") == "1" else None
+    with open_stage(plain=arguments.plain) as stage:
+        recorded = RecordedStage(stage, Recording(arguments.record)) if arguments.record else None
+        story = Story(platform, samples, recorded or stage, Observer(platform.kubeconfig))
+        error = asyncio.run(run(story))
+        report = story.report(keep)
+        if recorded is not None:
+            recorded.end(render_report(report))
+    return report, error
+
+
+async def run(story: Story) -> StoryError | None:
+    """Tell the story; returns what stopped it."""
+    stopped: StoryError | None = None
+    try:
+        await story.tell()
+    except* StoryError as group:
+        stopped = next(error for error in group.exceptions if isinstance(error, StoryError))
+    return stopped
+
+
+def linger(platform: Platform, samples: Samples) -> None:
+    """Keep the cluster, and send requests to it, until somebody has seen enough of it."""
+    try:
+        with open_stage(plain=True) as stage:
+            asyncio.run(Story(platform, samples, stage, Observer(platform.kubeconfig)).linger())
+        signal.pause()
+    except KeyboardInterrupt:
+        print("ending the cluster")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The story's platform on the local cluster: no Docker, no registry, nothing left behind."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from demo.platforms import DEMO_IMAGE, REPOSITORY, StoryError
+from localcluster import PROMETHEUS_ADDRESS, Image, KubectlError, LocalCluster, Tree
+from localcluster.images import operator_image
+
+SERVER = REPOSITORY / "examples" / "demo" / "server"
+
+
+class LocalPlatform:
+    """A running LocalCluster."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        """Wrap a cluster that is up."""
+        self._cluster = cluster
+        self.kubeconfig: Path = cluster.kubeconfig
+        self.gateway_url: str = cluster.gateway_url.rstrip("/")
+        self.prometheus_for_pods = f"http://{PROMETHEUS_ADDRESS}"
+
+    def kubectl(self, *arguments: str, given: str | None = None) -> str:
+        """Run kubectl against the cluster."""
+        try:
+            return self._cluster.kubectl(*arguments, input=given)
+        except KubectlError as error:
+            raise StoryError(f"kubectl {' '.join(arguments)}: {error}") from error
+
+    def load_images(self, models: Path) -> None:
+        """Build both images from files and import them."""
+        self._cluster.load_image(operator_image())
+        self._cluster.load_image(demo_image(models))
+
+    def stop_prometheus(self) -> None:
+        """Stop the process; its data directory stays."""
+        self._cluster.prometheus.stop()
+
+    def start_prometheus(self) -> None:
+        """Start it again on the same data and port."""
+        self._cluster.prometheus.start()
+
+
+def demo_image(models: Path) -> Image:
+    """Describe the image of model server and joiner."""
+    return Image(
+        name=DEMO_IMAGE,
+        entrypoint=("/usr/bin/python3", "-m", "digits"),
+        distributions=("aiohttp", "prometheus-client", "scikit-learn"),
+        trees=(Tree(SERVER / "digits", "/app/digits"), Tree(models, "/models")),
+        environment={"OMP_NUM_THREADS": "1"},
+    )
+
+
+@contextmanager
+def local_platform() -> Iterator[LocalPlatform]:
+    """Start a cluster for the story; it ends with the story, whatever happens."""
+    with LocalCluster(name="demo") as cluster:
+        yield LocalPlatform(cluster)

@@ -1,0 +1,231 @@
+"""The story against a cluster of words: what it waits for, what it concludes, what it does when things go wrong."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from rich.console import RenderableType
+
+import demo.story
+from demo.chapters import CHAPTERS
+from demo.load import Samples
+from demo.observer import Observation
+from demo.platforms import StoryError
+from demo.report import Report
+from demo.scene import Scene
+from demo.story import Story
+from serin.api.status import ModelDeploymentStatus, Outcome
+
+SAMPLES = Samples(images=((0,) * 64,), labels=(4,))
+BAD = {chapter.version for chapter in CHAPTERS if chapter.badness}
+
+
+@pytest.fixture(autouse=True)
+def a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo.story, "BETWEEN_CHAPTERS_SECONDS", 0.05)
+    monkeypatch.setattr(demo.story, "SEEN_HOLDING_SECONDS", 0.05)
+
+
+class Silent:
+    """A stage that keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.scenes: list[Scene] = []
+
+    def say(self, content: RenderableType) -> None:
+        raise AssertionError(content)
+
+    def show(self, scene: Scene) -> None:
+        self.scenes.append(scene)
+
+
+class Words(Observation):
+    """Platform and observation in one: `apply` makes a version live through what `endings` says."""
+
+    kubeconfig = Path("kubeconfig")
+    prometheus_for_pods = ""
+
+    def __init__(self, gateway_url: str, *, endings: dict[str, Outcome], goes_on_in_outage: bool = False) -> None:
+        super().__init__()
+        self.gateway_url = gateway_url
+        self.applied: list[str] = []
+        self.answering = "1.0.0"
+        self._endings = endings
+        self._goes_on_in_outage = goes_on_in_outage
+        self._prometheus = True
+        self._version = ""
+        self._history: list[dict[str, Any]] = []
+
+    def kubectl(self, *arguments: str, given: str | None = None) -> str:
+        overlay = Path(arguments[-1]).name
+        self.applied.append(overlay)
+        self._version = f"{overlay[1:]}.0.0"
+        return ""
+
+    def load_images(self, models: Path) -> None:
+        raise AssertionError
+
+    def stop_prometheus(self) -> None:
+        self._prometheus = False
+
+    def start_prometheus(self) -> None:
+        self._prometheus = True
+
+    async def run(self) -> None:
+        told, step = "", 1
+        while True:
+            await asyncio.sleep(0.05)
+            version = self._version
+            if version == told or version not in self._endings:
+                continue
+            if step <= 3:
+                self.answering = version
+                await self.see(self._progress(version, step), ())
+                step += 1 if self._prometheus or self._goes_on_in_outage else 0
+                continue
+            told, step = version, 1
+            await self.see(self._ended(version), ())
+
+    def _progress(self, version: str, step: int) -> ModelDeploymentStatus:
+        now = datetime.now(UTC)
+        return ModelDeploymentStatus.model_validate({
+            "phase": "Progressing", "candidate": "c", "candidateVersion": version, "history": self._history,
+            "step": {"index": step, "of": 3, "kind": "Weight", "weight": 20 * step, "plan": "p", "since": now},
+            "analysis": {
+                "revision": "c", "startedAt": now, "at": now, "reason": "Word", "message": "",
+                "verdict": "Continue" if self._prometheus else "Hold",
+            },
+        })  # fmt: skip
+
+    def _ended(self, version: str) -> ModelDeploymentStatus:
+        now = datetime.now(UTC)
+        outcome = self._endings[version]
+        entry = {
+            "revision": "c", "version": version, "outcome": outcome, "reason": "Word", "message": "a reason",
+            "startedAt": now - timedelta(seconds=1), "endedAt": now,
+        }  # fmt: skip
+        self._history = [entry, *self._history]
+        rejected = {"revision": "c", "version": version, "reason": "Word", "message": "", "at": now}
+        return ModelDeploymentStatus.model_validate({
+            "phase": "Healthy", "history": self._history,
+            "rejected": rejected if outcome is Outcome.ROLLED_BACK else None,
+        })  # fmt: skip
+
+
+@asynccontextmanager
+async def gateway(answering: list[Words]) -> AsyncIterator[str]:
+    """Answer as the version that is on: v3 wrongly, v4 slowly, v5 with errors."""
+
+    async def predict(_request: web.Request) -> web.Response:
+        version = answering[0].answering
+        headers = {"X-Serin-Version": version}
+        if version == "4.0.0":
+            await asyncio.sleep(0.3)
+        if version == "5.0.0":
+            return web.Response(status=500, headers=headers)
+        digit = 1 if version == "3.0.0" else 4
+        return web.json_response({"prediction": digit, "prediction_id": "id"}, headers=headers)
+
+    async def outcome(_request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    application = web.Application()
+    application.router.add_post("/predict", predict)
+    application.router.add_post("/outcome", outcome)
+    async with TestServer(application) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+def as_told() -> dict[str, Outcome]:
+    return {chapter.version: chapter.expected for chapter in CHAPTERS}
+
+
+def tell(
+    endings: dict[str, Outcome], *, goes_on_in_outage: bool = False
+) -> tuple[Report, StoryError | None, Words, Silent]:
+    async def scenario() -> tuple[Report, StoryError | None, Words, Silent]:
+        cluster: list[Words] = []
+        stage = Silent()
+        async with gateway(cluster) as url:
+            words = Words(url, endings=endings, goes_on_in_outage=goes_on_in_outage)
+            cluster.append(words)
+            story = Story(words, SAMPLES, stage, words)
+            stopped: StoryError | None = None
+            try:
+                await story.tell()
+            except* StoryError as group:
+                error = group.exceptions[0]
+                assert isinstance(error, StoryError)
+                stopped = error
+            return story.report(), stopped, words, stage
+
+    return asyncio.run(scenario())
+
+
+@pytest.fixture(scope="module")
+def told() -> tuple[Report, StoryError | None, Words, Silent]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo.story, "BETWEEN_CHAPTERS_SECONDS", 0.4)
+        patch.setattr(demo.story, "SEEN_HOLDING_SECONDS", 0.05)
+        patch.setattr(demo.story, "PAINT_SECONDS", 0.02)
+        return tell(as_told())
+
+
+Told = tuple[Report, StoryError | None, Words, Silent]
+
+
+def test_a_story_that_goes_as_told_succeeds(told: Told) -> None:
+    report, error, words, _ = told
+    assert error is None
+    assert report.succeeded
+    assert words.applied == [chapter.name for chapter in CHAPTERS]
+    assert [result.outcome for result in report.results] == [chapter.expected for chapter in CHAPTERS]
+
+
+def test_requests_come_from_the_second_chapter_on_and_none_is_lost(told: Told) -> None:
+    report, _, _, stage = told
+    assert stage.scenes[0].account.requests == 0
+    assert report.account.requests > 20
+    assert report.account.lost == 0
+
+
+def test_the_time_from_the_first_bad_answer_is_told_for_bad_versions_alone(told: Told) -> None:
+    report, _, _, _ = told
+    exposed = {result.chapter.version: result.exposed for result in report.results}
+    assert {version for version, seconds in exposed.items() if seconds is not None} == BAD
+    assert all(0 <= exposed[version] < 2 for version in BAD)  # type: ignore[operator]
+
+
+def test_the_outage_is_announced_and_so_is_its_end(told: Told) -> None:
+    _, _, _, stage = told
+    notes = list(dict.fromkeys(scene.note for scene in stage.scenes if scene.note))
+    assert [note.split(".")[0].split(":")[0] for note in notes] == ["Prometheus is stopped", "Prometheus is back"]
+
+
+def test_another_outcome_than_expected_stops_the_story_and_says_so() -> None:
+    report, error, words, _ = tell(as_told() | {"2.0.0": Outcome.ROLLED_BACK})
+    assert str(error) == "v2 is better: expected Promoted, found RolledBack. a reason"
+    assert words.applied == ["v1", "v2"]
+    assert len(report.results) == 1
+
+
+def test_a_rollout_that_goes_on_during_the_outage_stops_the_story() -> None:
+    _, error, words, _ = tell(as_told(), goes_on_in_outage=True)
+    assert "went on while Prometheus was stopped" in str(error)
+    assert words._prometheus
+
+
+def test_a_chapter_that_does_not_end_is_told_with_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    chapters = (CHAPTERS[0].__class__(**{**vars(CHAPTERS[0]), "deadline": 0.3}),)
+    monkeypatch.setattr(demo.story, "CHAPTERS", chapters)
+    began = time.monotonic()
+    _, error, _, _ = tell({})
+    assert time.monotonic() - began < 3
+    assert str(error) == ("v1 is deployed: not Deployed within 0 s. The ModelDeployment is Pending: it has no status")
