@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -96,7 +97,7 @@ def _ramp(number: int, ramp: Ramp) -> list[Stage]:
     def weight(block: int) -> int:
         done = block / (RAMP_BLOCKS - 1)
         if ramp.curve is RampCurve.EXPONENTIAL:
-            return round(ramp.from_ * float(ramp.to / ramp.from_) ** done)
+            return round(ramp.from_ * math.pow(ramp.to / ramp.from_, done))
         return round(ramp.from_ + (ramp.to - ramp.from_) * done)
 
     return [Stage(number, StepKind.RAMP, weight(block), ramp.over / RAMP_BLOCKS, block) for block in range(RAMP_BLOCKS)]

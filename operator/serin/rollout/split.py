@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from serin.api.children import revision_name
-from serin.api.spec import GatewayAPITraffic
+from serin.api.spec import GatewayAPITraffic, ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus
 from serin.rollout.world import World
 from serin.traffic import gateway_api, service
@@ -27,11 +27,15 @@ def wanted_split(status: ModelDeploymentStatus, name: str) -> dict[str, int]:
     return {revision_name(name, entry.revision): entry.weight for entry in status.revisions if entry.weight is not None}
 
 
-def route_name(world: World) -> str:
+def route_name_of(spec: ModelDeploymentSpec, name: str) -> str:
     """The HTTPRoute that carries the traffic: the user's own, or one that bears the ModelDeployment's name."""
-    traffic = world.desired.spec.traffic
-    own = traffic.gateway_api.http_route if traffic else None
-    return own.name if own else world.desired.owner.name
+    own = spec.traffic.gateway_api.http_route if spec.traffic else None
+    return own.name if own else name
+
+
+def route_name(world: World) -> str:
+    """The HTTPRoute that carries the traffic of this world's ModelDeployment."""
+    return route_name_of(world.desired.spec, world.desired.owner.name)
 
 
 def replaced_backend(world: World) -> str:

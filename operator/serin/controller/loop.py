@@ -1,0 +1,128 @@
+"""The loop that joins the rooms: observe, plan, write the status, act."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from serin.api.status import Phase
+from serin.cluster.client import Object
+from serin.cluster.errors import ApiError, Conflict, NotFound
+from serin.cluster.events import EventRecorder
+from serin.cluster.resources import MODEL_DEPLOYMENT, ObjectKey
+from serin.cluster.status_writer import StatusWriter
+from serin.controller.analysis import AnalysisDesk
+from serin.controller.clock import Clock, TimeSource
+from serin.controller.executor import Executor, Interrupted
+from serin.controller.observe import observe
+from serin.controller.queue import WorkQueue
+from serin.controller.store import Store
+from serin.rollout import plan
+from serin.rollout.actions import Plan
+from serin.rollout.world import World
+
+logger = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 0.2
+"""After an interruption: by then the watch has usually told what changed."""
+
+
+@dataclass
+class Loop:
+    """Reconciles one ModelDeployment at a time per worker; it decides nothing itself."""
+
+    store: Store
+    queue: WorkQueue[ObjectKey]
+    clock: Clock[ObjectKey]
+    desk: AnalysisDesk
+    writer: StatusWriter
+    executor: Executor
+    events: EventRecorder
+    time: TimeSource
+    status_refresh_seconds: float
+
+    async def reconcile(self, key: ObjectKey) -> None:
+        """Bring one ModelDeployment a step further.
+
+        The status is written before anything is done about it, and only onto the object that was decided about: a
+        killed operator goes on from what it had decided, and one that was overtaken has no effect.
+        """
+        manifest = self.store.get(MODEL_DEPLOYMENT, key)
+        if manifest is None:
+            self._forget(key)
+            return
+        try:
+            world = self._observe(key, manifest)
+        except ValidationError as error:
+            await self._tell_unreadable(key, manifest, error)
+            return
+        decided = plan(world)
+        try:
+            written = await self._write_status(key, manifest, decided)
+        except Conflict:
+            logger.debug("%s has changed since it was planned for", key)
+            self.queue.add_after(key, AGAIN_SECONDS)
+            return
+        except NotFound:
+            return  # the watch tells that it is gone
+        self.desk.follow(key, world.desired.owner.uid, world.desired.spec, decided.status)
+        self._schedule(key, decided)
+        for notice in decided.notices:
+            logger.info("%s: %s", key, notice.message, extra={"object": str(key), "reason": notice.reason})
+            self.events.record(manifest, notice.reason, notice.message, type=notice.type)
+        await self._act(key, manifest, world, decided)
+        if written:
+            self.queue.add(key)
+
+    def _observe(self, key: ObjectKey, manifest: Object) -> World:
+        return observe(
+            self.store,
+            manifest,
+            judgement=self.desk.judgement(key),
+            now=self.time.now(),
+            status_refresh_seconds=self.status_refresh_seconds,
+        )
+
+    async def _write_status(self, key: ObjectKey, manifest: Object, decided: Plan) -> bool:
+        written = await self.writer.write(manifest, decided.status.to_dict())
+        if written is None:
+            return False
+        self.store.primary_changed(MODEL_DEPLOYMENT, key, written)
+        rejected = decided.status.rejected
+        if rejected is not None:
+            self.store.notes(key).template_was_told(rejected.revision)
+        return True
+
+    def _schedule(self, key: ObjectKey, decided: Plan) -> None:
+        times: list[datetime] = [time for time in (decided.wake_at, self.store.notes(key).looks_again_at()) if time]
+        self.clock.wake_at(key, min(times, default=None))
+
+    async def _act(self, key: ObjectKey, manifest: Object, world: World, decided: Plan) -> None:
+        uid = world.desired.owner.uid
+        try:
+            await self.executor.run(key, uid, decided.actions, self.store.notes(key))
+        except Interrupted as interruption:
+            logger.debug("%s: %s", key, interruption)
+            self.queue.add_after(key, AGAIN_SECONDS)
+        except ApiError as error:
+            self.events.record(manifest, "ActionFailed", str(error), type="Warning")
+            raise
+
+    async def _tell_unreadable(self, key: ObjectKey, manifest: Object, error: ValidationError) -> None:
+        """An object that cannot be read stays as it is and hurts no other; its status says which field is wrong."""
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in ("spec", *first["loc"]))
+        message = f"{field}: {first['msg']}; found {first['input']!r}"[:1024]
+        logger.error("%s cannot be read: %s", key, message, extra={"object": str(key)})
+        self.clock.wake_at(key, None)
+        self.events.record(manifest, "Unreadable", message, type="Warning")
+        status = {**(manifest.get("status") or {}), "phase": Phase.DEGRADED.value, "message": message}
+        written = await self.writer.write(manifest, status)
+        if written is not None:
+            self.store.primary_changed(MODEL_DEPLOYMENT, key, written)
+
+    def _forget(self, key: ObjectKey) -> None:
+        self.clock.wake_at(key, None)
+        self.desk.forget(key)
+        self.queue.forget(key)

@@ -1,0 +1,177 @@
+"""From the cache to the argument of `plan()`."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from serin.api.action import RolloutActionSpec
+from serin.api.base import parse_time
+from serin.api.children import Owner, revision_name
+from serin.api.spec import ModelDeploymentSpec
+from serin.api.status import ModelDeploymentStatus
+from serin.cluster.client import Object
+from serin.cluster.resources import (
+    CONFIG_MAP,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    ROLLOUT_ACTION,
+    SERVICE,
+    ObjectKey,
+)
+from serin.controller.store import DIGEST, Store
+from serin.rollout.split import route_name_of
+from serin.rollout.world import Desired, Judgement, Observed, Record, Request, ServiceState, Workload, World
+from serin.workloads import config_map_references, deployment_problem, rejected_of, revision_of, role_of, snapshot_of
+
+logger = logging.getLogger(__name__)
+
+
+def observe(
+    store: Store, manifest: Object, *, judgement: Judgement | None, now: datetime, status_refresh_seconds: float
+) -> World:
+    """Everything that is known about one ModelDeployment.
+
+    Raises:
+        ValueError: its spec cannot be read; the message names the field.
+    """
+    desired = _desired(manifest)
+    return World(
+        desired=desired,
+        observed=_observed(store, desired),
+        status=_status(manifest),
+        judgement=judgement,
+        now=now,
+        status_refresh_seconds=status_refresh_seconds,
+    )
+
+
+def _desired(manifest: Object) -> Desired:
+    metadata = manifest["metadata"]
+    return Desired(
+        owner=Owner(metadata["namespace"], metadata["name"], metadata["uid"]),
+        generation=metadata["generation"],
+        resource_version=metadata["resourceVersion"],
+        spec=ModelDeploymentSpec.model_validate(manifest["spec"]),
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _status(manifest: Object) -> ModelDeploymentStatus:
+    try:
+        return ModelDeploymentStatus.model_validate(manifest.get("status") or {})
+    except ValueError:
+        logger.warning("The status of %s cannot be read and is rebuilt", manifest["metadata"]["name"], exc_info=True)
+        return ModelDeploymentStatus()
+
+
+def _observed(store: Store, desired: Desired) -> Observed:
+    owner = desired.owner
+    key = ObjectKey(owner.namespace, owner.name)
+    notes = store.notes(key)
+    route = store.get(HTTP_ROUTE, ObjectKey(owner.namespace, route_name_of(desired.spec, owner.name)))
+    taken = set(notes.taken())
+    made_by_us = desired.spec.traffic is not None and desired.spec.traffic.gateway_api.http_route is None
+    if route is not None and made_by_us and not _is_owned(route, owner):
+        taken.add(("HTTPRoute", owner.name))
+        route = None
+    services = {item["metadata"]["name"]: item for item in store.children(key, SERVICE) if _is_owned(item, owner)}
+    return Observed(
+        config_maps=_config_maps(store, desired),
+        records=_records(store, key, owner),
+        workloads={
+            revision: _workload(item)
+            for item in store.children(key, DEPLOYMENT)
+            if _is_owned(item, owner) and (revision := revision_of(item))
+        },
+        services={
+            revision: ServiceState(item["metadata"]["uid"], item["spec"]["ports"][0]["port"])
+            for name, item in services.items()
+            if (revision := revision_of(item)) and name == revision_name(owner.name, revision)
+        },
+        copies={
+            item["metadata"]["name"]: item["metadata"]["uid"]
+            for item in store.children(key, CONFIG_MAP)
+            if _is_owned(item, owner)
+        },
+        user_service=services.get(owner.name),
+        route=route,
+        taken=frozenset(taken),
+        invalid=notes.invalid(),
+        pods=notes.pods(),
+        requests=tuple(_requests(store, key)),
+    )
+
+
+def _is_owned(manifest: Mapping[str, Any], owner: Owner) -> bool:
+    return is_owned_by(manifest, owner.uid)
+
+
+def is_owned_by(manifest: Mapping[str, Any], uid: str) -> bool:
+    """Whether the ModelDeployment of this uid controls the object: only then it is ours to touch."""
+    references = manifest["metadata"].get("ownerReferences") or ()
+    return any(reference.get("controller") and reference["uid"] == uid for reference in references)
+
+
+def _config_maps(store: Store, desired: Desired) -> dict[str, str]:
+    digests = {}
+    for reference in config_map_references(desired.spec.template):
+        found = store.get(CONFIG_MAP, ObjectKey(desired.owner.namespace, reference.name))
+        if found is not None:
+            digests[reference.name] = found[DIGEST]
+    return digests
+
+
+def _records(store: Store, key: ObjectKey, owner: Owner) -> dict[str, Record]:
+    records = {}
+    for item in store.children(key, CONTROLLER_REVISION):
+        revision = revision_of(item)
+        if revision is None or not _is_owned(item, owner):
+            continue
+        try:
+            snapshot = snapshot_of(item)
+        except ValueError as error:
+            logger.warning("%s", error)
+            continue
+        records[revision] = Record(
+            uid=item["metadata"]["uid"],
+            number=item["revision"],
+            snapshot=snapshot,
+            role=role_of(item),
+            rejected=rejected_of(item),
+        )
+    return records
+
+
+def _workload(item: Object) -> Workload:
+    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
+    return Workload(
+        uid=metadata["uid"],
+        replicas=spec.get("replicas", 1),
+        ready=status.get("readyReplicas", 0),
+        settled=status.get("observedGeneration", 0) >= metadata["generation"],
+        problem=deployment_problem(item),
+    )
+
+
+def _requests(store: Store, key: ObjectKey) -> list[Request]:
+    requests = []
+    for item in store.children(key, ROLLOUT_ACTION):
+        metadata = item["metadata"]
+        try:
+            spec = RolloutActionSpec.model_validate(item["spec"])
+        except ValueError as error:
+            logger.warning("RolloutAction %s/%s cannot be read: %s", metadata["namespace"], metadata["name"], error)
+            continue
+        requests.append(
+            Request(
+                name=metadata["name"],
+                uid=metadata["uid"],
+                created=parse_time(metadata["creationTimestamp"]),
+                spec=spec,
+                reported=bool((item.get("status") or {}).get("phase")),
+            )
+        )
+    return requests

@@ -1,0 +1,152 @@
+"""The cache: every object that Serin watches, and which ModelDeployments each of them concerns."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from serin.api.names import MODEL_LABEL
+from serin.cluster.client import Object
+from serin.cluster.reflector import OnChange
+from serin.cluster.resources import CONFIG_MAP, HTTP_ROUTE, MODEL_DEPLOYMENT, ROLLOUT_ACTION, ObjectKey, Resource
+from serin.controller.notes import Notes
+from serin.workloads import config_map_digest, config_map_references
+
+DIGEST = "digest"
+"""Where a slim ConfigMap keeps the digest of the content that it has no more."""
+
+
+def slim_config_map(manifest: Object) -> Object:
+    """Of a ConfigMap only who it is and what its content hashes to: a cluster holds many, and large ones."""
+    metadata = manifest["metadata"]
+    kept = ("name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences")
+    digest = config_map_digest(manifest.get("data"), manifest.get("binaryData"))
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {part: metadata[part] for part in kept if part in metadata},
+        DIGEST: digest,
+    }
+
+
+class Store:
+    """Objects by kind and name, and the children of each ModelDeployment."""
+
+    def __init__(self, enqueue: Callable[[ObjectKey], None], now: Callable[[], datetime]) -> None:
+        """Prepare.
+
+        Args:
+            enqueue: told of each ModelDeployment that a change concerns.
+            now: the clock.
+        """
+        self._enqueue = enqueue
+        self._now = now
+        self._objects: dict[Resource, dict[ObjectKey, Object]] = defaultdict(dict)
+        self._children: dict[ObjectKey, set[tuple[Resource, ObjectKey]]] = defaultdict(set)
+        self._interested: dict[tuple[Resource, ObjectKey], set[ObjectKey]] = defaultdict(set)
+        self._interests: dict[ObjectKey, set[tuple[Resource, ObjectKey]]] = {}
+        self._notes: dict[ObjectKey, Notes] = {}
+
+    def get(self, resource: Resource, key: ObjectKey) -> Object | None:
+        """One object as it was last seen."""
+        return self._objects[resource].get(key)
+
+    def model_deployments(self) -> Mapping[ObjectKey, Object]:
+        """All ModelDeployments."""
+        return self._objects[MODEL_DEPLOYMENT]
+
+    def children(self, key: ObjectKey, resource: Resource) -> Iterator[Object]:
+        """The objects of a kind that bear the label of this ModelDeployment."""
+        for kind, name in self._children.get(key, ()):
+            if kind == resource:
+                yield self._objects[resource][name]
+
+    def notes(self, key: ObjectKey) -> Notes:
+        """What the executor learnt about a ModelDeployment."""
+        return self._notes.setdefault(key, Notes(self._now))
+
+    def primary_changed(self, resource: Resource, key: ObjectKey, manifest: Object | None) -> None:
+        """A ModelDeployment or a RolloutAction was made, has changed, or is gone."""
+        if not self._keep(resource, key, manifest):
+            return
+        if resource == MODEL_DEPLOYMENT:
+            self._set_interests(key, _interests(key, manifest) if manifest else set())
+            if manifest is None:
+                self._notes.pop(key, None)
+            self._enqueue(key)
+        elif manifest is not None:
+            target = ObjectKey(key.namespace, manifest["spec"].get("modelDeployment", ""))
+            self._index_child(target, (ROLLOUT_ACTION, key))
+            self._enqueue(target)
+
+    def child_changed(self, resource: Resource) -> OnChange:
+        """What a reflector of this kind calls."""
+
+        def on_change(key: ObjectKey, manifest: Object | None) -> None:
+            before = self._objects[resource].get(key)
+            if not self._keep(resource, key, manifest):
+                return
+            for seen in (before, manifest):
+                model = ((seen or {}).get("metadata", {}).get("labels") or {}).get(MODEL_LABEL)
+                if model:
+                    owner = ObjectKey(key.namespace, model)
+                    self._index_child(owner, (resource, key))
+                    self._enqueue(owner)
+            for interested in self._interested.get((resource, key), ()):
+                self._enqueue(interested)
+
+        return on_change
+
+    def _keep(self, resource: Resource, key: ObjectKey, manifest: Object | None) -> bool:
+        """Take a change in; False if it is older than what is known, or nothing new."""
+        known = self._objects[resource].get(key)
+        if manifest is None:
+            self._objects[resource].pop(key, None)
+            self._forget_child(resource, key, known)
+            return known is not None
+        if known is not None and _version(manifest) <= _version(known):
+            return False
+        self._objects[resource][key] = manifest
+        return True
+
+    def _index_child(self, owner: ObjectKey, child: tuple[Resource, ObjectKey]) -> None:
+        if child[1] in self._objects[child[0]]:
+            self._children[owner].add(child)
+
+    def _forget_child(self, resource: Resource, key: ObjectKey, known: Object | None) -> None:
+        if known is None:
+            return
+        model = (known["metadata"].get("labels") or {}).get(MODEL_LABEL)
+        if resource == ROLLOUT_ACTION:
+            model = known["spec"].get("modelDeployment")
+        if model:
+            owner = ObjectKey(key.namespace, model)
+            self._children[owner].discard((resource, key))
+            if not self._children[owner]:
+                del self._children[owner]
+
+    def _set_interests(self, key: ObjectKey, interests: set[tuple[Resource, ObjectKey]]) -> None:
+        for gone in self._interests.pop(key, set()) - interests:
+            self._interested[gone].discard(key)
+            if not self._interested[gone]:
+                del self._interested[gone]
+        if interests:
+            self._interests[key] = interests
+        for wanted in interests:
+            self._interested[wanted].add(key)
+
+
+def _version(manifest: Object) -> int:
+    return int(manifest["metadata"]["resourceVersion"])
+
+
+def _interests(key: ObjectKey, manifest: Object) -> set[tuple[Resource, ObjectKey]]:
+    """Objects without our label that a ModelDeployment depends on: ConfigMaps of its template, its route."""
+    spec: dict[str, Any] = manifest.get("spec") or {}
+    template = spec.get("template")
+    references = config_map_references(template) if isinstance(template, dict) else ()
+    interests = {(CONFIG_MAP, ObjectKey(key.namespace, reference.name)) for reference in references}
+    gateway = (spec.get("traffic") or {}).get("gatewayAPI") or {}
+    route = (gateway.get("httpRoute") or {}).get("name") or key.name
+    interests.add((HTTP_ROUTE, ObjectKey(key.namespace, route)))
+    return interests

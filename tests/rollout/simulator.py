@@ -1,0 +1,322 @@
+"""A world for `plan()`: carries its actions out on plain data, in no time, and keeps a record of what happened.
+
+Pods become Ready and routes are accepted at once, unless a test says otherwise. Nothing of Serin's shell is in here.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from serin.api.action import ActionName, RolloutActionSpec
+from serin.api.children import Owner, revision_in, revision_name
+from serin.api.spec import ModelDeploymentSpec
+from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Verdict
+from serin.rollout import plan
+from serin.rollout.actions import (
+    Action,
+    Apply,
+    Create,
+    Delete,
+    DryRun,
+    FreezeConfigMap,
+    InspectPods,
+    Merge,
+    Notice,
+    Patch,
+    Plan,
+    Report,
+)
+from serin.rollout.world import Desired, Judgement, Observed, Record, Request, ServiceState, Workload, World
+from serin.workloads import frozen_name, rejected_of, role_of, snapshot_of
+from traffic.json_patch import apply_patch
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+OWNER = Owner("ml", "fraud", "uid-fraud")
+
+
+def manifest(version: str = "1.0.0", **changes: Any) -> dict[str, Any]:
+    """A spec with three steps and a Gateway; `changes` replace its top-level fields, None takes them out."""
+    spec: dict[str, Any] = {
+        "model": {"version": version},
+        "template": {"spec": {"containers": [{"name": "model", "image": f"example/fraud:{version}"}]}},
+        "replicas": 4,
+        "traffic": {"gatewayAPI": {"parentRefs": [{"name": "gateway"}]}},
+        "strategy": {"canary": {"steps": [{"weight": 10, "hold": "1m"}, {"weight": 50, "hold": "1m"}]}},
+        "rollback": {"keepWarm": "10m", "drain": "5s"},
+        "progressDeadline": "5m",
+    }
+    spec.update(changes)
+    return {name: value for name, value in spec.items() if value is not None}
+
+
+@dataclass
+class Simulator:
+    """One ModelDeployment and the cluster around it."""
+
+    spec: dict[str, Any] = field(default_factory=manifest)
+    now: datetime = START
+    status: ModelDeploymentStatus = field(default_factory=ModelDeploymentStatus)
+    workloads: dict[str, Workload] = field(default_factory=dict)
+    services: dict[str, ServiceState] = field(default_factory=dict)
+    records: dict[str, Any] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
+    config_maps: dict[str, str] = field(default_factory=dict)
+    user_service: dict[str, Any] | None = None
+    route: dict[str, Any] | None = None
+    finalizers: tuple[str, ...] = ()
+    deleting: bool = False
+    gone: bool = False
+    generation: int = 1
+    taken: set[tuple[str, str]] = field(default_factory=set)
+    invalid_images: set[str] = field(default_factory=set)
+    invalid: dict[str, str] = field(default_factory=dict)
+    broken_images: set[str] = field(default_factory=set)
+    requests: list[Request] = field(default_factory=list)
+    verdict: Verdict | None = None
+    ticks: int = 100
+    samples: float = 1000.0
+    accept_routes: bool = True
+    actions: list[Action] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    reports: dict[str, str] = field(default_factory=dict)
+    weights: list[int] = field(default_factory=list)
+    last: Plan | None = None
+
+    def apply(self, spec: dict[str, Any]) -> None:
+        """The user applies another manifest."""
+        self.spec, self.generation = spec, self.generation + 1
+        self.settle()
+
+    def settle(self, limit: int = 60) -> None:
+        """Plan and act until there is nothing to do at this moment."""
+        for _ in range(limit):
+            before = self.status
+            decided = self.step()
+            if decided.status == before and all(isinstance(action, InspectPods) for action in decided.actions):
+                return
+        raise AssertionError(f"no rest after {limit} plans: {decided.status.message}, {decided.actions}")
+
+    def step(self) -> Plan:
+        """Plan once and act."""
+        decided = plan(self.world())
+        self.status = ModelDeploymentStatus.model_validate(decided.status.to_dict())
+        assert self.status == decided.status, "a status must survive its way through the API server"
+        self.notices += decided.notices
+        for action in decided.actions:
+            self.actions.append(action)
+            self._do(action)
+        if self.status.weight is not None and self.weights[-1:] != [self.status.weight]:
+            self.weights.append(self.status.weight)
+        self.last = decided
+        return decided
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, waking whenever a plan asked for it, as the clock does."""
+        end = self.now + timedelta(seconds=seconds)
+        while True:
+            self.settle()
+            wake = self.last.wake_at if self.last else None
+            if wake is None or wake > end:
+                break
+            self.now = max(wake, self.now)
+        self.now = end
+        self.settle()
+
+    def world(self) -> World:
+        """The argument of `plan()` as it is now."""
+        return World(
+            desired=Desired(
+                owner=OWNER,
+                generation=self.generation,
+                resource_version="1",
+                spec=ModelDeploymentSpec.model_validate(deepcopy(self.spec)),
+                finalizers=self.finalizers,
+                deleting=self.deleting,
+            ),
+            observed=Observed(
+                config_maps=dict(self.config_maps),
+                records={name: self._record(item) for name, item in self.records.items()},
+                workloads=dict(self.workloads),
+                services=dict(self.services),
+                copies=dict(self.copies),
+                user_service=self.user_service,
+                route=self.route,
+                taken=frozenset(self.taken),
+                invalid=dict(self.invalid),
+                requests=tuple(self.requests),
+            ),
+            status=self.status,
+            judgement=self._judgement(),
+            now=self.now,
+        )
+
+    def ask(self, action: str, *, revision: str | None = None, step: int | None = None, reason: str = "") -> Request:
+        """Somebody creates a RolloutAction."""
+        spec = RolloutActionSpec(
+            model_deployment=OWNER.name,
+            uid=OWNER.uid,
+            revision=revision or self.status.candidate or "none",
+            step=step,
+            action=ActionName(action),
+            reason=reason,
+            requested_by="alice",
+        )
+        number = len(self.requests) + 1
+        request = Request(f"ask-{number}", f"uid-ask-{number}", self.now, spec, reported=False)
+        self.requests.append(request)
+        return request
+
+    def entry(self, revision: str | None) -> Any:
+        """One revision's status."""
+        return next(entry for entry in self.status.revisions if entry.revision == revision)
+
+    @property
+    def split(self) -> dict[str, int]:
+        """The weights that the route really has, by revision."""
+        if self.route is None:
+            return {}
+        backends = self.route["spec"]["rules"][0]["backendRefs"]
+        return {revision_in(OWNER.name, ref["name"]) or ref["name"]: ref["weight"] for ref in backends}
+
+    def condition(self, kind: str) -> Any:
+        """One condition."""
+        return next(condition for condition in self.status.conditions if condition.type == kind)
+
+    def _record(self, item: dict[str, Any]) -> Record:
+        return Record(item["metadata"]["uid"], item["revision"], snapshot_of(item), role_of(item), rejected_of(item))
+
+    def _judgement(self) -> Judgement | None:
+        step = self.status.step
+        if self.verdict is None or self.status.candidate is None or step is None or not self.status.weight:
+            return None
+        analysis = AnalysisStatus(
+            revision=self.status.candidate,
+            started_at=self.status.rollout_started_at or self.now,
+            at=self.now,
+            verdict=self.verdict,
+            reason="Simulated",
+            message=f"simulated {self.verdict}",
+            ticks=self.ticks,
+            samples=self.samples,
+        )
+        return Judgement(analysis, step.since or self.now)
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case DryRun():
+                image = action.object["spec"]["template"]["spec"]["containers"][0]["image"]
+                if image in self.invalid_images:
+                    self.invalid[action.revision] = f"image {image} is refused"
+            case Create() | Apply():
+                self._create(action.object)
+            case FreezeConfigMap():
+                name = frozen_name(action.source, action.revision)
+                self.copies[name] = f"uid-{name}"
+            case Patch():
+                self._patch(action)
+            case Merge():
+                self._merge(action)
+            case Delete():
+                self._delete(action)
+            case Report():
+                self._report(action)
+            case InspectPods():
+                pass
+
+    def _create(self, item: dict[str, Any]) -> None:
+        item = deepcopy(item)
+        name = item["metadata"]["name"]
+        item["metadata"].setdefault("uid", f"uid-{item['kind']}-{name}")
+        revision = revision_in(OWNER.name, name) or name
+        match item["kind"]:
+            case "Deployment":
+                if revision not in self.invalid:
+                    image = item["spec"]["template"]["spec"]["containers"][0]["image"]
+                    replicas = item["spec"]["replicas"]
+                    ready = 0 if image in self.broken_images else replicas
+                    self.workloads[revision] = Workload(item["metadata"]["uid"], replicas, ready, settled=True)
+                    if image in self.broken_images:
+                        self.broken_images.add(revision)
+            case "Service" if name == OWNER.name:
+                self.user_service = item
+            case "Service":
+                self.services[revision] = ServiceState(item["metadata"]["uid"], item["spec"]["ports"][0]["port"])
+            case "ControllerRevision":
+                self.records[revision] = item
+            case "HTTPRoute":
+                item["metadata"]["resourceVersion"] = "1"
+                if self.route is not None:
+                    item["metadata"]["generation"] = self.route["metadata"]["generation"]
+                self._take_route(item)
+
+    def _take_route(self, route: dict[str, Any]) -> None:
+        generation = route["metadata"].get("generation", 0) + 1
+        route["metadata"]["generation"] = generation
+        self.route = route
+        self.accept(accepted=self.accept_routes)
+
+    def accept(self, *, accepted: bool = True) -> None:
+        """The Gateway's controller takes the route up, or says nothing of this generation yet."""
+        if self.route is None:
+            return
+        generation = self.route["metadata"]["generation"] if accepted else self.route["metadata"]["generation"] - 1
+        conditions = [
+            {"type": kind, "status": "True", "reason": kind, "message": "", "observedGeneration": generation}
+            for kind in ("Accepted", "ResolvedRefs")
+        ]
+        parents = self.route["spec"].get("parentRefs") or [{"name": "gateway"}]
+        self.route["status"] = {
+            "parents": [{"parentRef": ref, "controllerName": "test", "conditions": conditions} for ref in parents]
+        }
+
+    def _patch(self, action: Patch) -> None:
+        name = action.target.name
+        if action.target.kind == "Deployment":
+            revision = revision_in(OWNER.name, name) or ""
+            replicas = action.operations[-1]["value"]
+            ready = 0 if revision in self.broken_images else replicas
+            self.workloads[revision] = replace(self.workloads[revision], replicas=replicas, ready=ready)
+        elif action.target.kind == "HTTPRoute":
+            assert self.route is not None
+            self._take_route(apply_patch(self.route, action.operations))
+        else:
+            raise AssertionError(f"no simulation of a patch of {action.target.kind}")
+
+    def _merge(self, action: Merge) -> None:
+        metadata = action.body["metadata"]
+        if action.target.kind == "ModelDeployment":
+            self.finalizers = tuple(metadata["finalizers"])
+            self.gone = self.deleting and not self.finalizers
+            return
+        record = self.records[revision_in(OWNER.name, action.target.name) or ""]
+        for annotation, value in metadata["annotations"].items():
+            if value is None:
+                record["metadata"]["annotations"].pop(annotation, None)
+            else:
+                record["metadata"]["annotations"][annotation] = value
+
+    def _delete(self, action: Delete) -> None:
+        name = action.target.name
+        revision = revision_in(OWNER.name, name) or ""
+        kinds: dict[str, Any] = {
+            "Deployment": self.workloads,
+            "Service": self.services,
+            "ControllerRevision": self.records,
+        }
+        if action.target.kind == "ConfigMap":
+            self.copies.pop(name)
+        else:
+            kinds[action.target.kind].pop(revision)
+
+    def _report(self, action: Report) -> None:
+        self.reports[action.target.name] = f"{action.status['phase']}: {action.status['message']}"
+        self.requests = [
+            replace(request, reported=True) if request.name == action.target.name else request
+            for request in self.requests
+        ]
+
+
+def service_of(revision: str | None) -> str:
+    """The Service of a revision."""
+    return revision_name(OWNER.name, revision or "")
