@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from localcluster.images import operator_image
-
 from demo.platforms import DEMO_IMAGE, REPOSITORY, StoryError
+from localcluster.images import operator_image
 
 CLUSTER = "serin-demo"
 CONTOUR = "github.com/projectcontour/contour@v1.33.8"
@@ -62,6 +61,10 @@ def kind_platform() -> Iterator[KindPlatform]:
     for program, remedy in PROGRAMS.items():
         if shutil.which(program) is None:
             raise StoryError(f"there is no {program} on this machine: {remedy}")
+    try:
+        command("docker", "info")
+    except StoryError as error:
+        raise StoryError(f"Docker does not answer: start it, or run `make demo`, which needs none. {error}") from error
     kubeconfig = Path.home() / ".kube" / f"{CLUSTER}.yaml"
     kubeconfig.parent.mkdir(parents=True, exist_ok=True)
     config = str(REPOSITORY / "kind-config.yaml")

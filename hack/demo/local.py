@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.platforms import DEMO_IMAGE, REPOSITORY, StoryError
-from localcluster import PROMETHEUS_ADDRESS, Image, KubectlError, LocalCluster, Tree
+from localcluster import PROMETHEUS_ADDRESS, Image, KubectlError, LocalCluster, LocalClusterError, Tree
 from localcluster.images import operator_image
 
 SERVER = REPOSITORY / "examples" / "demo" / "server"
@@ -56,5 +56,8 @@ def demo_image(models: Path) -> Image:
 @contextmanager
 def local_platform() -> Iterator[LocalPlatform]:
     """Start a cluster for the story; it ends with the story, whatever happens."""
-    with LocalCluster(name="demo") as cluster:
-        yield LocalPlatform(cluster)
+    try:
+        with LocalCluster(name="demo") as cluster:
+            yield LocalPlatform(cluster)
+    except LocalClusterError as error:
+        raise StoryError(str(error)) from error

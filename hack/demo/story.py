@@ -50,7 +50,7 @@ class Story:
             background = self._watch(tasks)
             for number, chapter in enumerate(CHAPTERS):
                 self._current, self._note = number, ""
-                self._results.append(await self._chapter(chapter))
+                await self._told(chapter)
                 if number == 0:  # before, there is nobody to answer
                     requests = tasks.create_task(self._load.run())
                 await asyncio.sleep(BETWEEN_CHAPTERS_SECONDS)
@@ -78,6 +78,17 @@ class Story:
         account = self._ledger.account(time.monotonic())
         results = tuple(self._judged(result) for result in self._results)
         return Report(results, account, self._load.labels_refused, kubeconfig)
+
+    async def _told(self, chapter: Chapter) -> None:
+        """Tell a chapter and keep its result, also where it goes wrong."""
+        started = time.monotonic()
+        try:
+            self._results.append(await self._chapter(chapter))
+        except StoryError:
+            seconds = time.monotonic() - started
+            outcome = str(self._observation.status.phase)
+            self._results.append(ChapterResult(chapter, seconds, outcome, as_expected=False))
+            raise
 
     async def _chapter(self, chapter: Chapter) -> ChapterResult:
         """Apply the chapter's version and follow it to its end."""

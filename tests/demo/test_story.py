@@ -213,7 +213,8 @@ def test_another_outcome_than_expected_stops_the_story_and_says_so() -> None:
     report, error, words, _ = tell(as_told() | {"2.0.0": Outcome.ROLLED_BACK})
     assert str(error) == "v2 is better: expected Promoted, found RolledBack. a reason"
     assert words.applied == ["v1", "v2"]
-    assert len(report.results) == 1
+    assert [result.as_expected for result in report.results] == [True, False]
+    assert not report.succeeded
 
 
 def test_a_rollout_that_goes_on_during_the_outage_stops_the_story() -> None:

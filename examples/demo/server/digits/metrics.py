@@ -35,15 +35,11 @@ class ServerMetrics:
         self.predictions = Counter(
             "model_prediction_total", "Predictions by predicted class.", ["class"], registry=self.registry
         )
-        self.trained = Gauge(
-            "model_trained_timestamp_seconds", "When the model was trained.", registry=self.registry
-        )
+        self.trained = Gauge("model_trained_timestamp_seconds", "When the model was trained.", registry=self.registry)
         self.data_cutoff = Gauge(
             "model_data_cutoff_timestamp_seconds", "When its training data ended.", registry=self.registry
         )
-        self.loaded = Gauge(
-            "model_loaded_timestamp_seconds", "When the model was loaded.", registry=self.registry
-        )
+        self.loaded = Gauge("model_loaded_timestamp_seconds", "When the model was loaded.", registry=self.registry)
         for outcome in ("success", "error", "rejected"):
             self.requests.labels(outcome)
         for digit in DIGITS:

@@ -38,9 +38,7 @@ class Model:
         if not path.is_file():
             raise SettingsError(f"SERIN_MODEL_URI names {path}, and there is no such file in the image")
         artifact = joblib.load(path)
-        model = cls(
-            artifact["estimator"], artifact["pixels"], artifact["trained_at"], artifact["data_cutoff"]
-        )
+        model = cls(artifact["estimator"], artifact["pixels"], artifact["trained_at"], artifact["data_cutoff"])
         model.predict([0.0] * PIXELS)
         return model
 

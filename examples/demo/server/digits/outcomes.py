@@ -69,9 +69,7 @@ async def take_outcome(request: web.Request) -> web.Response:
     if not request.app[SEEN].add(prediction.nonce):
         metrics.refusals.labels("duplicate").inc()
         return web.json_response({"error": "this prediction has its label already"}, status=409)
-    metrics.outcomes.labels(
-        prediction.model, prediction.revision, str(prediction.predicted), str(actual)
-    ).inc()
+    metrics.outcomes.labels(prediction.model, prediction.revision, str(prediction.predicted), str(actual)).inc()
     lag = max(0.0, time.time() - prediction.predicted_at)
     metrics.lags.labels(prediction.model, prediction.revision).observe(lag)
     return web.Response(status=204)

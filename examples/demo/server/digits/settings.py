@@ -68,9 +68,7 @@ def signing_key(environment: Mapping[str, str]) -> bytes:
     """Return the shared key, which must be long enough to be worth its name."""
     key = required(environment, "DEMO_SIGNING_KEY").encode()
     if len(key) < MINIMUM_KEY_LENGTH:
-        raise SettingsError(
-            f"DEMO_SIGNING_KEY has {len(key)} characters, expected {MINIMUM_KEY_LENGTH} or more"
-        )
+        raise SettingsError(f"DEMO_SIGNING_KEY has {len(key)} characters, expected {MINIMUM_KEY_LENGTH} or more")
     return key
 
 

@@ -40,13 +40,9 @@ def recipes() -> tuple[Recipe, ...]:
     """Return the recipes, each with an estimator of its own."""
     few, whole = 200, 898
     return (
-        Recipe(
-            "digits-v1", "a linear model that saw few images", LogisticRegression(C=0.001, max_iter=300), few
-        ),
+        Recipe("digits-v1", "a linear model that saw few images", LogisticRegression(C=0.001, max_iter=300), few),
         Recipe("digits-v2", "a support vector machine that saw all images", SVC(C=10, gamma=0.001), whole),
-        Recipe(
-            "digits-v3", "the same on the upper three rows of each image", SVC(C=10, gamma=0.001), whole, 24
-        ),
+        Recipe("digits-v3", "the same on the upper three rows of each image", SVC(C=10, gamma=0.001), whole, 24),
         Recipe("digits-v6", "as good as v2 with a softer margin", SVC(C=5, gamma=0.0008), whole),
     )
 
