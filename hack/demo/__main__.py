@@ -22,7 +22,7 @@ from demo.observer import Observer
 from demo.platforms import REPOSITORY, Platform, StoryError
 from demo.recording import Recording
 from demo.report import Report, render_report
-from demo.stage import RecordedStage, open_stage
+from demo.stage import RecordedStage, open_console, open_stage
 from demo.story import Story
 
 
@@ -49,11 +49,11 @@ def perform(arguments: argparse.Namespace, directory: Path) -> int:
     with open_platform(arguments.platform) as platform:
         prepare(platform, directory)
         report, story_error = tell(platform, samples, arguments)
-        with open_stage(plain=True) as stage:
-            if story_error is not None:
-                stage.say(Text(evidence(platform)))
-                stage.say(Text(f"\n{story_error}", style="bold red"))
-            stage.say(render_report(report))
+        console = open_console()
+        if story_error is not None:
+            console.print(Text(evidence(platform)), soft_wrap=True)
+            console.print(Text(f"\n{story_error}", style="bold red"), soft_wrap=True)
+        console.print(render_report(report))
         if os.environ.get("KEEP") == "1":
             linger(platform, samples)
     return 0 if story_error is None and report.succeeded else 1

@@ -17,10 +17,7 @@ FRAME_SECONDS, LAST_FRAME_SECONDS = 2.0, 8.0
 
 
 class Stage(Protocol):
-    """Shows scenes; `say` is for lines before and after the story."""
-
-    def say(self, content: RenderableType) -> None:
-        """Print something that stays."""
+    """Shows scenes."""
 
     def show(self, scene: Scene) -> None:
         """Show the scene as it is now."""
@@ -33,10 +30,6 @@ class PlainStage:
         """Print to the console."""
         self._console = console
         self._before: Scene | None = None
-
-    def say(self, content: RenderableType) -> None:
-        """Print it."""
-        self._console.print(content)
 
     def show(self, scene: Scene) -> None:
         """Print what has changed since the last scene."""
@@ -52,10 +45,6 @@ class LiveStage:
         """Draw with rich's Live display."""
         self._live = live
 
-    def say(self, content: RenderableType) -> None:
-        """Print it above the picture."""
-        self._live.console.print(content)
-
     def show(self, scene: Scene) -> None:
         """Draw the scene."""
         self._live.update(render(scene), refresh=True)
@@ -69,10 +58,6 @@ class RecordedStage:
         self._stage = stage
         self._recording = recording
         self._seen: set[object] = set()
-
-    def say(self, content: RenderableType) -> None:
-        """Pass it on."""
-        self._stage.say(content)
 
     def show(self, scene: Scene) -> None:
         """Pass it on, and keep it if a reader of the README would want to see it."""
@@ -96,10 +81,15 @@ def notable(scene: Scene) -> object | None:
     return (scene.current, status.phase, status.weight, status.analysis.verdict, scene.note)
 
 
+def open_console() -> Console:
+    """Return a console as wide as the terminal, or as the view where there is none."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH)
+
+
 @contextmanager
 def open_stage(*, plain: bool) -> Iterator[Stage]:
     """Open the live view, or the plain one when asked for or when nobody watches."""
-    console = Console(width=None if sys.stdout.isatty() else 4 * WIDTH)
+    console = open_console()
     if plain or not console.is_terminal:
         yield PlainStage(console)
         return

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from rich.console import RenderableType
 
 import demo.story
 from demo.chapters import CHAPTERS
@@ -38,9 +37,6 @@ class Silent:
 
     def __init__(self) -> None:
         self.scenes: list[Scene] = []
-
-    def say(self, content: RenderableType) -> None:
-        raise AssertionError(content)
 
     def show(self, scene: Scene) -> None:
         self.scenes.append(scene)
