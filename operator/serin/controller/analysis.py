@@ -9,14 +9,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from serin.api.spec import Analysis, ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus, Phase
 from serin.cluster.resources import ObjectKey
 from serin.controller.clock import TimeSource
 from serin.judge import Tick, judge
-from serin.metrics import Subject
+from serin.metrics import Subject, SubjectKey
 from serin.metrics.grid import next_tick, phase, ticks_between
 from serin.rollout.world import Judgement
 
@@ -30,8 +30,8 @@ MOST_TICKS_AT_ONCE = 500
 class Collector(Protocol):
     """Counts requests; `serin.metrics` has the real one."""
 
-    async def collect(self, subjects: Sequence[Subject]) -> dict[str, tuple[Tick, ...]]:
-        """The ticks that each subject is due, by its uid."""
+    async def collect(self, subjects: Sequence[Subject]) -> dict[SubjectKey, tuple[Tick, ...]]:
+        """The ticks that each subject is due. One with a `problem` is to be asked for again."""
 
 
 @dataclass(frozen=True)
@@ -121,18 +121,14 @@ class AnalysisDesk:
             await self._sleep(earliest)
 
     async def _sleep(self, until: datetime | None) -> None:
-        waits = [asyncio.ensure_future(self._changed.wait())]
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._changed.wait())]
         if until is not None:
-            waits.append(asyncio.ensure_future(self._sleep_until(until)))
+            waits.append(asyncio.create_task(self.time.sleep_until(until)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
-
-    async def _sleep_until(self, until: datetime) -> bool:
-        await self.time.sleep_until(until)
-        return True
 
     async def _look(self) -> None:
         """One round for all that are due: their number does not change the number of queries."""
@@ -149,13 +145,13 @@ class AnalysisDesk:
             # Whatever goes wrong while looking is missing data: it holds rollouts, and the next tick looks again.
             logger.exception("The metrics of %d rollouts could not be collected", len(subjects))
             answers = {
-                subject.uid: tuple(Tick(at=at, problem=f"{type(error).__name__}: {error}") for at in subject.due)
+                subject.key: tuple(Tick(at=at, problem=f"{type(error).__name__}: {error}") for at in subject.due)
                 for subject in subjects
             }
         for key, asked in due.items():
             course = self.courses.get(key)
             if course is not None and asked:
-                self._take(course, answers.get(course.uid, ()), asked[-1])
+                self._take(course, answers.get(key, ()), asked[-1])
 
     def _take(self, course: Course, ticks: Sequence[Tick], asked_until: datetime) -> None:
         answered = [tick for tick in ticks if tick.problem is None]
@@ -200,7 +196,6 @@ def _course(key: ObjectKey, uid: str, spec: ModelDeploymentSpec, status: ModelDe
 
 def _subject(course: Course, due: tuple[datetime, ...]) -> Subject:
     return Subject(
-        uid=course.uid,
         namespace=course.key.namespace,
         model=course.key.name,
         candidate=course.candidate,

@@ -1,0 +1,7 @@
+"""`python -m serin.controller`."""
+
+import sys
+
+from serin.controller.main import main
+
+sys.exit(main())
