@@ -91,7 +91,7 @@ def _type(field: Mapping[str, Any]) -> str:
         return " or ".join(f"`{value}`" for value in field["enum"])
     if field["type"] == "string":
         return _string(field)
-    return field["type"] + _range(field, "minimum", "maximum", "")
+    return str(field["type"]) + _range(field, "minimum", "maximum", "")
 
 
 def _string(field: Mapping[str, Any]) -> str:

@@ -70,8 +70,6 @@ def parse_proportion(text: object) -> float:
     Raises:
         ValueError: the text is not such a share; the message says what one looks like.
     """
-    if isinstance(text, float):
-        return text
     if not is_proportion(text):
         raise ValueError(f"{text!r} is not a share: {PROPORTION_HELP}")
     written = str(text)
@@ -130,7 +128,7 @@ def at_most(bound: str, message: str) -> Rule:
 
 
 def matching(pattern: str, message: str) -> Rule:
-    """A string's pattern, told in words when it is broken: the API server itself would show the pattern."""
+    """A string's pattern (anchored), told in words when it is broken: the API server itself would show the pattern."""
     return Rule(f"self.matches(r'{pattern}')", lambda text: re.fullmatch(pattern, text) is not None, message)
 
 
