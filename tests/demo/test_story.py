@@ -23,6 +23,7 @@ from demo.story import Story
 from serin.api.status import ModelDeploymentStatus, Outcome
 
 SAMPLES = Samples(images=((0,) * 64,), labels=(4,))
+STEPS = 5
 BAD = {chapter.version for chapter in CHAPTERS if chapter.badness}
 
 
@@ -81,10 +82,10 @@ class Words(Observation):
             version = self._version
             if version == told or version not in self._endings:
                 continue
-            if step <= 3:
+            if step <= STEPS or not self._prometheus:
                 self.answering = version
                 await self.see(self._progress(version, step), ())
-                step += 1 if self._prometheus or self._goes_on_in_outage else 0
+                step += 1 if self._prometheus or (self._goes_on_in_outage and step < STEPS) else 0
                 continue
             told, step = version, 1
             await self.see(self._ended(version), ())
@@ -93,7 +94,7 @@ class Words(Observation):
         now = datetime.now(UTC)
         return ModelDeploymentStatus.model_validate({
             "phase": "Progressing", "candidate": "c", "candidateVersion": version, "history": self._history,
-            "step": {"index": step, "of": 3, "kind": "Weight", "weight": 20 * step, "plan": "p", "since": now},
+            "step": {"index": step, "of": STEPS, "kind": "Weight", "weight": 10 * step, "plan": "p", "since": now},
             "analysis": {
                 "revision": "c", "startedAt": now, "at": now, "reason": "Word", "message": "",
                 "verdict": "Continue" if self._prometheus else "Hold",
@@ -213,7 +214,8 @@ def test_another_outcome_than_expected_stops_the_story_and_says_so() -> None:
     assert not report.succeeded
 
 
-def test_a_rollout_that_goes_on_during_the_outage_stops_the_story() -> None:
+def test_a_rollout_that_goes_on_during_the_outage_stops_the_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo.story, "SEEN_HOLDING_SECONDS", 0.3)
     _, error, words, _ = tell(as_told(), goes_on_in_outage=True)
     assert "went on while Prometheus was stopped" in str(error)
     assert words._prometheus
