@@ -1,48 +1,17 @@
 """The client against the fake API server: what goes over the wire, and what comes back when it fails."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from cluster_room.support import Object, config_map, model_deployment, run
 from fakes.apiserver import Delay, Drop, FakeApiServer, Refuse, on
 from fakes.waiting import until
 from serin.cluster import errors
 from serin.cluster.client import KubeClient
 from serin.cluster.metrics import ClientMetrics
 from serin.cluster.resources import CONFIG_MAP, DEPLOYMENT, MODEL_DEPLOYMENT
-
-Object = dict[str, Any]
-
-
-def config_map(name: str = "settings", **data: str) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": "ml", "labels": {"app": name}},
-        "data": data,
-    }
-
-
-def model_deployment(name: str = "fraud") -> Object:
-    return {
-        "apiVersion": "serin.dev/v1alpha1",
-        "kind": "ModelDeployment",
-        "metadata": {"name": name, "namespace": "ml"},
-        "spec": {"replicas": 1},
-    }
-
-
-def run(test: Callable[[FakeApiServer, KubeClient], Awaitable[None]], *, timeout_seconds: float = 5.0) -> None:
-    async def whole() -> None:
-        async with FakeApiServer() as server:
-            metrics = ClientMetrics(CollectorRegistry())
-            async with KubeClient(server.configuration(), metrics, timeout_seconds=timeout_seconds) as client:
-                await test(server, client)
-
-    asyncio.run(whole())
 
 
 def test_apply_creates_then_changes_and_takes_back_what_is_left_out() -> None:

@@ -39,6 +39,8 @@ class _Catalog:
         """The uid and the resourceVersion that was told last."""
         self.awaited: set[ObjectKey] | None = None
         """What the first sweep found and kopf has yet to tell; None before the first sweep."""
+        self.missing = False
+        """The cluster does not know the kind."""
         self.listed = asyncio.Event()
         """kopf has just made a list."""
 
@@ -92,15 +94,20 @@ class PrimaryReflector:
 
     async def _kinds_exist(self) -> bool:
         """Whether the CRDs are installed: kopf looks for its kinds once, at its start."""
-        for resource in self._catalogs:
+        for resource, catalog in self._catalogs.items():
             try:
                 served = await self._client.serves(resource, self._namespace)
             except ApiError as error:
                 logger.warning("Serin cannot list %s yet: %s", resource.plural, error)
                 return False
             if not served:
-                logger.error("The cluster has no %s.%s: install Serin's CRDs", resource.plural, resource.group)
+                for key in list(catalog.told):
+                    self._forget(catalog, key)
+                if not catalog.missing:
+                    logger.error("The cluster has no %s.%s: install Serin's CRDs", resource.plural, resource.group)
+                catalog.missing = True
                 return False
+            catalog.missing = False
         return True
 
     async def _run_kopf(self, stop: asyncio.Event, reclaim_signals: Callable[[], None]) -> None:
