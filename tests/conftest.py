@@ -1,7 +1,55 @@
-"""What all tests share."""
+"""What all tests share: Hypothesis' profile, and one real cluster for all that are marked `cluster`."""
 
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from localcluster import LocalCluster
 
 # A busy machine makes an example slow, not wrong.
 settings.register_profile("serin", deadline=None)
 settings.load_profile("serin")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """The local cluster, started once. Where the machine cannot, its tests are skipped; where it breaks, they fail."""
+    from localcluster import LocalCluster, UnsupportedError, machine
+
+    try:
+        machine.check()
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    with LocalCluster("tests") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _cluster_stays_whole(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A component of the cluster that dies by itself fails the test during which it did."""
+    yield
+    if "cluster" in request.fixturenames:
+        request.getfixturevalue("cluster").assert_whole()
+
+
+@pytest.fixture
+def namespace(cluster: LocalCluster) -> Iterator[str]:
+    """A Kubernetes namespace of the test's own. Its deletion begins afterwards; nobody waits for it."""
+    name = f"test-{secrets.token_hex(3)}"
+    cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    cluster.api.wait_for("a service account", account, lambda it: bool(it["metadata"]["uid"]), timeout=20)
+    yield name
+    cluster.api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def kubectl(cluster: LocalCluster) -> Callable[..., str]:
+    """`kubectl("get", "pods", input=…, check=…) -> stdout`, as the administrator."""
+    return cluster.kubectl

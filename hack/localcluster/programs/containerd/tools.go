@@ -1,6 +1,10 @@
 //go:build tools
 
-// Package tools pins containerd of the local cluster.
+// Package tools pins containerd, its shim and its command line.
 package tools
 
-import _ "github.com/containerd/containerd/v2/cmd/containerd"
+import (
+	_ "github.com/containerd/containerd/v2/cmd/containerd"
+	_ "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"
+	_ "github.com/containerd/containerd/v2/cmd/ctr"
+)

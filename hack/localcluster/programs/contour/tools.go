@@ -1,6 +1,6 @@
 //go:build tools
 
-// Package tools pins contour of the local cluster.
+// Package tools pins Contour, which programs the gateway, and its CustomResourceDefinitions.
 package tools
 
 import _ "github.com/projectcontour/contour/cmd/contour"

@@ -1,6 +1,6 @@
 //go:build tools
 
-// Package tools pins prometheus of the local cluster.
+// Package tools pins Prometheus.
 package tools
 
 import _ "github.com/prometheus/prometheus/cmd/prometheus"

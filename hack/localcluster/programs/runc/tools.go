@@ -1,8 +1,6 @@
 //go:build tools
 
-// Package tools pins runc of the local cluster.
+// Package tools pins runc, which starts containers.
 package tools
 
-import (
-	_ "github.com/opencontainers/runc"
-)
+import _ "github.com/opencontainers/runc"
