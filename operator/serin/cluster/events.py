@@ -89,14 +89,21 @@ class EventRecorder:
             registry=registry,
         )
 
-    def record(self, item: Mapping[str, Any], kind: EventType, reason: str, message: str) -> None:
+    def record(
+        self,
+        item: Mapping[str, Any],
+        reason: str,
+        message: str,
+        *,
+        type: EventType = "Normal",  # noqa: A002 - Kubernetes calls it so
+    ) -> None:
         """Tell news about an object; returns at once and never raises.
 
         Args:
             item: the object, with apiVersion, kind and metadata.
-            kind: Normal, or Warning for what somebody should look at.
             reason: one word in UpperCamelCase.
             message: one sentence for a person; cut at the API server's limit.
+            type: Normal, or Warning for what somebody should look at.
         """
         metadata = item["metadata"]
         involved = {
@@ -110,7 +117,7 @@ class EventRecorder:
             self._results.labels("held back").inc()
             return
         try:
-            self._queue.put_nowait(_News(tuple(involved.items()), kind, reason, message[:LONGEST_MESSAGE]))
+            self._queue.put_nowait(_News(tuple(involved.items()), type, reason, message[:LONGEST_MESSAGE]))
         except asyncio.QueueFull:
             self._results.labels("failed").inc()
 

@@ -9,6 +9,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from serin.controller.settings import Settings, SettingsError
+
 logger = logging.getLogger(__name__)
 
 STUCK_SECONDS = 60.0
@@ -16,30 +18,43 @@ BEAT_SECONDS = 1.0
 
 
 class Heartbeat:
-    """Beats while the event loop turns; a loop that is stuck, or as good as stuck, misses its beats."""
+    """Whether the operator lives, and whether it is ready.
 
-    def __init__(self, registry: CollectorRegistry, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    It lives while the event loop turns: a loop that is stuck, or as good as stuck, misses its beats, and a restart
+    helps. It is ready once everything that there is has been seen; until then a restart does not help.
+    """
+
+    def __init__(self, synced: asyncio.Event, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Count from now on.
 
         Args:
-            registry: where the gauge goes.
+            synced: set once everything has been seen.
             monotonic: the time, in seconds.
         """
+        self._synced = synced
         self._monotonic = monotonic
         self._beaten_at = monotonic()
-        self._lag = Gauge(
-            "serin_event_loop_lag_seconds", "How late the event loop's last beat came.", registry=registry
-        )
+        self._lag = 0.0
 
     @property
-    def age(self) -> float:
-        """Seconds since the last beat."""
-        return self._monotonic() - self._beaten_at
+    def lag(self) -> float:
+        """How many seconds late the last beat came."""
+        return self._lag
 
     def beat(self) -> None:
         """Note that the loop turns."""
-        self._lag.set(max(0.0, self.age - BEAT_SECONDS))
-        self._beaten_at = self._monotonic()
+        now = self._monotonic()
+        self._lag = max(0.0, now - self._beaten_at - BEAT_SECONDS)
+        self._beaten_at = now
+
+    def live(self) -> Mapping[str, bool]:
+        """The checks of /livez."""
+        age = self._monotonic() - self._beaten_at
+        return {f"the event loop turns (last beat {age:.0f} s ago)": age < STUCK_SECONDS}
+
+    def ready(self) -> Mapping[str, bool]:
+        """The checks of /readyz."""
+        return {"everything that there is has been seen": self._synced.is_set()}
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -48,62 +63,49 @@ class Heartbeat:
             self.beat()
 
 
-class Endpoints:
-    """The operator's HTTP server.
+async def serve(settings: Settings, registry: CollectorRegistry, heartbeat: Heartbeat) -> None:
+    """Serve until cancelled.
 
-    `/livez` fails when one of the tasks that must always run has ended, or the loop misses its beats: a restart helps.
-    `/readyz` fails, and names what is missing, until everything that there is has been seen: a restart does not help.
+    Args:
+        settings: the address and port to listen on.
+        registry: what /metrics tells.
+        heartbeat: what /livez and /readyz tell; it beats from now on.
+
+    Raises:
+        SettingsError: the address or port cannot be had.
     """
+    lag = Gauge("serin_event_loop_lag_seconds", "How late the event loop's last beat came.", registry=registry)
+    lag.set_function(lambda: heartbeat.lag)
+    runner = web.AppRunner(_application(registry, heartbeat), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await _listen(runner, settings)
+        await heartbeat.run()
+    finally:
+        await runner.cleanup()
 
-    def __init__(
-        self,
-        registry: CollectorRegistry,
-        *,
-        heartbeat: Heartbeat,
-        alive: Callable[[], Mapping[str, bool]],
-        ready: Callable[[], Mapping[str, bool]],
-    ) -> None:
-        """Prepare; `start` listens.
 
-        Args:
-            registry: what `/metrics` tells.
-            heartbeat: the event loop's.
-            alive: by name, whether each task that must always run does.
-            ready: by name, whether each cache is complete.
-        """
-        self._heartbeat = heartbeat
-        self._alive = alive
-        self._ready = ready
-        application = web.Application()
-        application.router.add_get("/metrics", make_aiohttp_handler(registry))
-        application.router.add_get("/livez", self._livez)
-        application.router.add_get("/readyz", self._readyz)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    address, port = settings.http_address, settings.http_port
+    try:
+        await web.TCPSite(runner, address, port).start()
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {address}:{port} (http_address, http_port): {error}") from error
+    logger.info("Serving /metrics, /livez and /readyz on %s:%d", address, runner.addresses[0][1])
 
-    async def start(self, address: str, port: int) -> int:
-        """Listen; returns the port (of use when 0 was asked for).
 
-        Raises:
-            OSError: the address or port cannot be had.
-        """
-        await self._runner.setup()
-        await web.TCPSite(self._runner, address, port).start()
-        bound: int = self._runner.addresses[0][1]
-        logger.info("Serving /metrics, /livez and /readyz on %s:%d", address, bound)
-        return bound
+def _application(registry: CollectorRegistry, heartbeat: Heartbeat) -> web.Application:
+    async def livez(_: web.Request) -> web.Response:
+        return _report(heartbeat.live())
 
-    async def stop(self) -> None:
-        """Stop listening."""
-        await self._runner.cleanup()
+    async def readyz(_: web.Request) -> web.Response:
+        return _report(heartbeat.ready())
 
-    async def _livez(self, _: web.Request) -> web.Response:
-        checks = dict(self._alive())
-        age = self._heartbeat.age
-        checks[f"event loop (last beat {age:.0f} s ago)"] = age < STUCK_SECONDS
-        return _report(checks)
-
-    async def _readyz(self, _: web.Request) -> web.Response:
-        return _report(self._ready())
+    application = web.Application()
+    application.router.add_get("/metrics", make_aiohttp_handler(registry))
+    application.router.add_get("/livez", livez)
+    application.router.add_get("/readyz", readyz)
+    return application
 
 
 def _report(checks: Mapping[str, bool]) -> web.Response:

@@ -3,9 +3,10 @@
 import json
 import logging
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
+
+from serin.controller.settings import Settings
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -52,30 +53,19 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-def configure(*, level: str, form: str, stream: TextIO = sys.stderr) -> None:
-    """Send all logs to one place.
-
-    Args:
-        level: `debug`, `info`, `warning` or `error`.
-        form: `json` or `text`.
-        stream: where to.
-    """
+def configure_logs(settings: Settings, stream: TextIO = sys.stderr) -> None:
+    """Send all logs to one place, in the form and from the level that the settings say."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JSONFormatter() if form == "json" else TextFormatter())
+    handler.setFormatter(JSONFormatter() if settings.log_format == "json" else TextFormatter())
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
     root.addHandler(handler)
-    root.setLevel(level.upper())
+    root.setLevel(settings.log_level.upper())
     for name, least in QUIET.items():
         # Whoever asks for everything gets it.
-        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else least)
+        logging.getLogger(name).setLevel(logging.NOTSET if settings.log_level == "debug" else least)
     logging.captureWarnings(capture=True)
-
-
-def about(subject: object, **more: Any) -> Mapping[str, Any]:
-    """The `extra` of a record about an object: `logger.info("…", extra=about(key))`."""
-    return {"object": str(subject), **more}
 
 
 def _time_of(record: logging.LogRecord) -> str:

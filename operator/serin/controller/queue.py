@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from serin.cluster.errors import ClusterError
+
 logger = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
@@ -157,13 +159,9 @@ class WorkQueue(Generic[Key]):
             with self._metrics.work.time():
                 await self._work(key)
             self._failures.pop(key, None)
-        except Exception:
+        except Exception as error:
             # One key's error, however bad, never stops another.
-            self._metrics.failures.inc()
-            failures = self._failures[key] = self._failures.get(key, 0) + 1
-            delay = self._backoff.delay(failures)
-            logger.exception("%s failed %d times in a row; again in %.1f s", key, failures, delay)
-            self.add_after(key, delay)
+            self._retry(key, error)
         finally:
             self._running.discard(key)
             self._metrics.running.set(len(self._running))
@@ -172,6 +170,22 @@ class WorkQueue(Generic[Key]):
                 self.add(key)
             if not self._running:
                 self._idle.set()
+
+    def _retry(self, key: Key, error: Exception) -> None:
+        self._metrics.failures.inc()
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = self._backoff.delay(failures)
+        logger.warning(
+            "%s failed %d times in a row; again in %.1f s: %s",
+            key,
+            failures,
+            delay,
+            error,
+            # What the API server said needs no traceback; anything else is a bug.
+            exc_info=None if isinstance(error, ClusterError) else error,
+            extra={"object": str(key)},
+        )
+        self.add_after(key, delay)
 
     def _come_due(self, key: Key) -> None:
         self._later.pop(key, None)
