@@ -159,7 +159,7 @@ class WorkQueue(Generic[Key]):
             with self._metrics.work.time():
                 await self._work(key)
             self._failures.pop(key, None)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is told, and tried again
             # One key's error, however bad, never stops another.
             self._retry(key, error)
         finally:
