@@ -83,6 +83,7 @@ def test_the_split_of_a_route_that_serin_made_reads_back(split: dict[str, int]) 
         ([rule(entry(STABLE, 0)), rule(entry(STABLE, 3), path="/a")], {STABLE: 100}),
         ([rule(entry(STABLE, 9), entry(NEXT, 1)), rule(entry(STABLE, 1), entry(NEXT, 1), path="/a")], {}),
         ([rule(entry(STABLE)), rule(entry(NEXT), path="/a")], {}),
+        ([rule(entry(STABLE, 0)), rule(entry(STABLE, 3), entry(NEXT, 1), path="/a")], {}),
         ([rule(entry(STABLE, namespace="elsewhere"))], None),
     ],
 )

@@ -131,6 +131,15 @@ def test_a_weight_that_the_user_balanced_meanwhile_is_kept_when_the_route_is_giv
     assert references(given_back(after)) == [entry(weight=100), entry("shadow", 300)]
 
 
+def test_rules_that_were_swapped_and_changed_at_once_are_told_apart_by_their_filters() -> None:
+    one, other = entry(weight=2, filters=header("a")), entry(weight=3, filters=header("b"))
+    after = edited(route(rule(one, path="/a"), rule(other, path="/b")))
+    first, second = after["spec"]["rules"]
+    after["spec"]["rules"] = [rule(*second["backendRefs"], path="/d"), rule(*first["backendRefs"], path="/c")]
+    restored = given_back(after)
+    assert (references(restored, 0), references(restored, 1)) == ([other], [one])
+
+
 def test_another_service_port_goes_to_the_route_and_the_old_one_comes_back() -> None:
     before = route(rule(entry()))
     after = edited(edited(before), port=8080)
@@ -177,6 +186,18 @@ def test_a_garbled_annotation_stops_nothing_and_is_told(garbage: str) -> None:
     assert give_back(after) == []
     assert "cannot be read" in (cannot_give_back(after) or "")
     assert references(given_back(edited(after))) == [entry()]
+
+
+def test_an_annotation_that_an_older_serin_wrote_is_read_by_a_newer_one() -> None:
+    written = (
+        '{"backend":"fraud","places":[{"entry":{"group":"","kind":"Service","name":"fraud","port":80,"weight":7},'
+        '"guessed":false,"index":0,"rule":"173829584f74275c"}],"port":80,'
+        '"services":["fraud-2456789bcd","fraud-bcdfghjklm"]}'
+    )
+    before = route(rule(entry(weight=7)))
+    after = edited(before)
+    assert after["metadata"]["annotations"] == {ORIGINAL_BACKENDS_ANNOTATION: written}
+    assert given_back(after) == before
 
 
 def test_a_route_that_was_never_edited_needs_nothing_back() -> None:

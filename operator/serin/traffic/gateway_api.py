@@ -70,8 +70,7 @@ def read_split(route: Mapping[str, Any], services: Collection[str]) -> dict[str,
     None: none of ours is in it. Empty: its rules disagree, or the replaced backend is back in one of them.
     """
     kept = read_originals(route)
-    known = Ours.of({*services, *(kept.services if kept else ())})
-    places = find_places(route, known, kept.backend if kept else None, kept.port if kept else None)
+    places = find_places(route, Ours.of(services), kept.backend if kept else None, kept.port if kept else None)
     if not any(place.ours for place in places):
         return None
     carrying = [place for place in places if place.total > 0] or places

@@ -1,5 +1,6 @@
 """What a user's own route said before Serin, kept in an annotation of the route until it is given back."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +14,13 @@ from serin.traffic.places import DEFAULT_WEIGHT, Place, rules_of, weight_of
 class Original:
     """One entry of the user's whose place Serin took.
 
-    rule: the rule without its backends, by which it is found again after the user reordered the rules.
-    index: the rule's index at the last edit. total: the weight that Serin's entries had in sum.
+    rule: a digest of the rule without its backends, by which it is found after the user reordered the rules.
+    index: the rule's index at the last edit.
     guessed: the user's own entry is not known; this one leads to the same backend.
     """
 
     rule: str
     index: int
-    total: int
     entry: Mapping[str, Any]
     guessed: bool = False
 
@@ -106,9 +106,8 @@ def _unmatched(route: Mapping[str, Any], place: Place, fallback: Mapping[str, An
 def _described(route: Mapping[str, Any], place: Place, entry: Mapping[str, Any], *, guessed: bool = False) -> Original:
     rule = {key: value for key, value in rules_of(route)[place.rule].items() if key != "backendRefs"}
     return Original(
-        rule=json.dumps(rule, sort_keys=True, separators=(",", ":")),
+        rule=hashlib.sha256(json.dumps(rule, sort_keys=True).encode()).hexdigest()[:16],
         index=place.rule,
-        total=place.total,
         entry=entry,
         guessed=guessed,
     )
@@ -119,10 +118,8 @@ def _shape(original: Original) -> dict[str, Any]:
 
 
 _LIKENESSES: tuple[Callable[[Original], object], ...] = (
-    lambda one: (one.rule, _shape(one), one.total),
     lambda one: (one.rule, _shape(one)),
     lambda one: (one.index, _shape(one)),
-    lambda one: (_shape(one), one.total),
     _shape,
     lambda one: one.rule,
     lambda one: one.index,

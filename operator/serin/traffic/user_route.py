@@ -28,8 +28,7 @@ def edit_split(route: Mapping[str, Any], backend: str, services: Mapping[str, in
     services: the split in percent by Service, 0 included. port: `spec.service.port`.
     """
     kept = read_originals(route)
-    known = {*services, *kept.services} if kept else services.keys()
-    places = find_places(route, Ours.of(known), backend, port)
+    places = find_places(route, Ours.of(services), backend, port)
     if not places:
         return []
     originals = match(route, places, kept.places if kept else (), {"name": backend, "port": port})
@@ -38,10 +37,7 @@ def edit_split(route: Mapping[str, Any], backend: str, services: Mapping[str, in
         backend=backend,
         port=port,
         services=tuple(sorted(services)),
-        places=tuple(
-            Original(one.rule, one.index, sum(entry["weight"] for entry in entries), one.entry, one.guessed)
-            for one, entries in zip(originals, renewed, strict=True)
-        ),
+        places=tuple(originals),
     )
     return _patch(route, places, renewed, written.to_json())
 
