@@ -33,6 +33,9 @@ QUANTILE = 4.0
 and where few events are bad the intervals' tails are thinner than chance's. Of 60 simulated rollouts with three
 healthy metrics and 60 looks each, none was rolled back with 4, and 3 with 3."""
 
+_ROUNDING = 1e-9
+"""A share that equals the limit is within it, whatever floating point makes of the division."""
+
 CATASTROPHE = 0.5
 """Share of bad events from which on a threshold metric's failure is a catastrophe, if it is proven to be above."""
 
@@ -85,6 +88,10 @@ def _estimate(question: Question, look: Look) -> float:
     return look.candidate.share
 
 
+def _is_over(question: Question, look: Look) -> bool:
+    return _estimate(question, look) > question.metric.limit + _ROUNDING
+
+
 def _interval(question: Question, look: Look, quantile: float) -> tuple[float, float]:
     if _is_delta(question):
         return newcombe(look.candidate, look.stable, quantile)
@@ -108,7 +115,7 @@ def _accusing_window(question: Question) -> Look | None:
     )
     newest = tuple(_with_baseline(question, look) for look in gathered[-question.confirm :])
     limit = question.metric.limit
-    if len(newest) < question.confirm or any(_estimate(question, look) <= limit for look in newest):
+    if len(newest) < question.confirm or not all(_is_over(question, look) for look in newest):
         return None
     recent = _with_baseline(question, sum(gathered[-question.confirm :], Look()))
     whole = _with_baseline(question, pool(question.step))
@@ -116,7 +123,7 @@ def _accusing_window(question: Question) -> Look | None:
     for window in (recent, whole):
         if _is_delta(question) and window.stable.total == 0:
             continue
-        if _estimate(question, window) > limit and _interval(question, window, QUANTILE)[0] > bound:
+        if _is_over(question, window) and _interval(question, window, QUANTILE)[0] > bound:
             return window
     return None
 
@@ -162,7 +169,7 @@ def _undecided(question: Question, pooled: Look) -> MetricStatus:
         message = f"Stable has no {events(question.metric)} to compare the candidate's {number(samples)} with"
         return _status(question, pooled, Verdict.HOLD, "NoBaseline", message)
     ticks = sum(1 for pair in question.step if pair.candidate is not None and pair.candidate.total > 0)
-    if _estimate(question, pooled) > question.metric.limit:
+    if _is_over(question, pooled):
         message = f"{_sentence(question, pooled)}: over the limit, but not yet for certain"
         return _status(question, pooled, Verdict.HOLD, "Undecided", message)
     if ticks < question.confirm and not _is_delta(question):

@@ -1,0 +1,108 @@
+"""What is not known holds the rollout: it is never a failure, and never a success."""
+
+from dataclasses import replace
+from math import inf, nan
+
+import pytest
+
+from judge.streams import ERROR_RATE, LATENCY, analysis, at, judged, only, pair, tick, ticks
+from serin.api.status import Verdict
+from serin.judge import Counts, Pair, Tick
+
+GOOD = ((0, 100), (2, 400))
+BAD = ((30, 100), (2, 400))
+HISTORY = pytest.mark.parametrize("history", [[GOOD] * 3, [BAD] * 2, []], ids=["good", "bad", "none"])
+
+
+@HISTORY
+@pytest.mark.parametrize(
+    ("newest", "reason"),
+    [
+        (Tick(at(4), problem="Prometheus did not answer within 8s"), "PrometheusUnavailable"),
+        (Tick(at(4)), "NoData"),
+        (tick(4, None, None), "NoData"),
+        (tick(4, None, (0, 400)), "NoData"),
+        (tick(4, (0, 0), (0, 0)), "NoTraffic"),
+        (tick(4, (0, 0), (0, 400)), "NoTraffic"),
+        (tick(4, (nan, 100), (0, 400), requests=pair((0, 100), (0, 400))), "NoData"),
+        (tick(4, (5, -1), (0, 400), requests=pair((0, 100), (0, 400))), "NoData"),
+        (tick(4, (101, 100), (0, 400), requests=pair((0, 100), (0, 400))), "NoData"),
+        (tick(4, (1, inf), (0, 400), requests=pair((0, 100), (0, 400))), "NoData"),
+    ],
+)
+def test_the_newest_tick_without_data_holds(
+    history: list[tuple[tuple[float, float], tuple[float, float]]], newest: Tick, reason: str
+) -> None:
+    status = judged(analysis(), [*ticks(*history), newest])
+    assert (status.verdict, status.reason) == (Verdict.HOLD, reason)
+    assert only(status).verdict is Verdict.HOLD
+    assert status.at == at(4)
+
+
+def test_a_missing_metric_is_named_and_why() -> None:
+    log = ticks(*[GOOD] * 3)
+    note = "model_request_duration_seconds_bucket has no sample in the window"
+    log[-1] = replace(log[-1], metrics={**log[-1].metrics, "latency": Pair(None, None, note)})
+    status = judged(analysis(ERROR_RATE, LATENCY), log)
+    assert status.verdict is Verdict.HOLD
+    assert status.message == f"latency: No series gives latency of the candidate: {note}"
+
+
+def test_a_problem_is_told_in_its_own_words() -> None:
+    status = judged(analysis(), [Tick(at(1), problem="Prometheus cannot be reached: connection refused")])
+    assert status.message == "The requests cannot be counted: Prometheus cannot be reached: connection refused"
+    assert only(status).needs == "about 50 more of the candidate's requests"
+
+
+def test_a_gap_in_the_past_is_no_reason_to_hold() -> None:
+    log = [*ticks(*[GOOD] * 2), Tick(at(3), problem="down"), tick(4, *GOOD), tick(5, *GOOD)]
+    status = judged(analysis(), log)
+    assert (status.verdict, status.ticks) == (Verdict.PASS, 4)
+
+
+def test_a_gap_does_not_break_a_row_of_bad_ticks() -> None:
+    log = [tick(1, *BAD), Tick(at(2), problem="down"), tick(3, *BAD), tick(4, *BAD)]
+    assert judged(analysis(), log).verdict is Verdict.FAIL
+
+
+def test_a_metric_that_could_be_read_fails_even_if_another_could_not() -> None:
+    log = ticks(*[BAD] * 3)
+    log[-1] = replace(log[-1], problem="Prometheus did not answer within 8s")
+    status = judged(analysis(ERROR_RATE, LATENCY), log)
+    assert status.verdict is Verdict.FAIL
+    assert status.metrics[1].reason == "PrometheusUnavailable"
+
+
+def test_a_hundred_percent_of_errors_is_not_read_as_no_traffic() -> None:
+    status = only(judged(analysis(), ticks(*[((20, 20), (0, 80))] * 3)))
+    assert (status.verdict, status.estimate) == (Verdict.FAIL, 1.0)
+
+
+def test_stable_without_requests_is_no_reason_to_blame_the_candidate() -> None:
+    # Below the full weight a breach needs somebody to compare with; being within the limit needs nobody.
+    requests = pair((0, 20), (0, 80))
+    bad = [tick(n, (10, 20), (0, 0), requests=requests) for n in range(1, 4)]
+    good = [tick(n, (0, 20), (0, 0), requests=requests) for n in range(1, 4)]
+    assert only(judged(analysis(), bad)).reason == "NoBaseline"
+    assert only(judged(analysis(), good)).verdict is Verdict.PASS
+
+
+def test_ticks_from_before_the_analysis_are_never_seen() -> None:
+    # Errors of the warm-up, or of the revision before, do not leak in.
+    log = [tick(-2, *BAD), tick(-1, *BAD), tick(0, *BAD), *ticks(*[GOOD] * 3)]
+    assert judged(analysis(), log) == judged(analysis(), ticks(*[GOOD] * 3))
+
+
+def test_an_answer_takes_the_place_of_a_problem() -> None:
+    log = ticks(*[BAD] * 3)
+    unanswered = [Tick(it.at, problem="down") for it in log]
+    expected = judged(analysis(), log)
+    assert judged(analysis(), [*unanswered, *log]) == expected
+    assert judged(analysis(), [*log, *unanswered]) == expected
+
+
+def test_unsound_counts_are_no_counts() -> None:
+    assert Counts(0, 0).sound
+    assert Counts(3, 3).sound
+    for unsound in (Counts(nan, 1), Counts(0, nan), Counts(-1, 1), Counts(2, 1), Counts(0, -1), Counts(0, inf)):
+        assert not unsound.sound

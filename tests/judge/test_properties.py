@@ -1,0 +1,111 @@
+"""What holds of every tick log."""
+
+import random
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judge.streams import ACCURACY, ERROR_RATE, LATENCY, START, analysis, at, judged, pair
+from serin.api.spec import MetricAction
+from serin.api.status import Verdict
+from serin.judge import Counts, Pair, Tick
+from serin.judge.series import metric_pairs, pool
+
+POLICY = analysis(ERROR_RATE, LATENCY, ACCURACY)
+NAMES = ("error-rate", "latency", "accuracy")
+
+sides = st.none() | st.integers(0, 200).flatmap(lambda n: st.integers(0, n).map(lambda x: Counts(float(x), float(n))))
+pairs = st.builds(Pair, sides, sides)
+
+
+@st.composite
+def tick_logs(draw: st.DrawFn) -> list[Tick]:
+    """Ticks with holes of every kind."""
+    log = []
+    for number in range(1, draw(st.integers(0, 12)) + 1):
+        metrics = {name: draw(pairs) for name in NAMES if draw(st.booleans())}
+        requests = draw(st.none() | pairs)
+        problem = draw(st.none() | st.just("down"))
+        log.append(Tick(at(number), metrics, requests, problem))
+    return log
+
+
+weights = st.integers(1, 100)
+
+
+@given(tick_logs(), weights, st.randoms(use_true_random=False))
+def test_order_and_repetition_do_not_matter(log: list[Tick], weight: int, source: random.Random) -> None:
+    shuffled = [*log, *log[::2]]
+    source.shuffle(shuffled)
+    assert judged(POLICY, shuffled, weight=weight) == judged(POLICY, log, weight=weight)
+
+
+@given(tick_logs(), weights)
+def test_a_metric_whose_newest_data_are_missing_never_fails_and_never_passes(log: list[Tick], weight: int) -> None:
+    status = judged(POLICY, [*log, Tick(at(20), requests=pair((0, weight), (0, 100 - weight)))], weight=weight)
+    for metric in status.metrics[:2]:
+        assert metric.verdict is Verdict.HOLD
+    assert status.verdict is not Verdict.PASS
+
+
+@given(tick_logs(), weights)
+def test_nothing_is_known_while_prometheus_is_down(log: list[Tick], weight: int) -> None:
+    status = judged(POLICY, [*log, Tick(at(20), problem="down")], weight=weight)
+    assert (status.verdict, status.reason) == (Verdict.HOLD, "PrometheusUnavailable")
+
+
+@given(tick_logs(), weights)
+def test_warnings_never_fail_a_rollout(log: list[Tick], weight: int) -> None:
+    warned = [metric.model_copy(update={"action": MetricAction.WARN}) for metric in POLICY.metrics]
+    status = judged(POLICY.model_copy(update={"metrics": tuple(warned)}), log, weight=weight)
+    assert status.verdict is not Verdict.FAIL
+
+
+@given(
+    good=st.lists(st.tuples(st.integers(1, 100), st.integers(1, 400)), max_size=12),
+    bad=st.lists(st.tuples(st.integers(1, 100), st.integers(1, 400)), max_size=2),
+    source=st.randoms(use_true_random=False),
+)
+def test_fewer_bad_ticks_than_confirm_never_fail(
+    good: list[tuple[int, int]], bad: list[tuple[int, int]], source: random.Random
+) -> None:
+    # However bad these are: a look over the limit holds at least one tick over the limit.
+    counts = [pair((0, c), (0, s)) for c, s in good] + [pair((c, c), (0, s)) for c, s in bad]
+    source.shuffle(counts)
+    log = [Tick(at(n), {"error-rate": it}, pair((0, 20), (0, 80))) for n, it in enumerate(counts, start=1)]
+    assert judged(analysis(), log).verdict is not Verdict.FAIL
+
+
+@given(tick_logs(), weights)
+def test_a_failure_is_over_its_limit_and_worse_than_stable(log: list[Tick], weight: int) -> None:
+    for metric in judged(POLICY, log, weight=weight).metrics:
+        if metric.verdict is Verdict.FAIL:
+            assert metric.estimate is not None
+            assert metric.estimate > metric.limit
+            assert metric.candidate is not None
+            if metric.stable is not None and weight < 100:
+                assert metric.candidate.bad / metric.candidate.total > metric.stable.bad / metric.stable.total
+
+
+@given(tick_logs(), weights)
+def test_counts_of_an_open_metric_are_those_of_the_step(log: list[Tick], weight: int) -> None:
+    for metric in judged(POLICY, log, weight=weight).metrics:
+        pooled = pool(metric_pairs(log, metric.name)).candidate
+        if metric.verdict is Verdict.CONTINUE and metric.candidate is not None:
+            assert (metric.candidate.bad, metric.candidate.total) == (pooled.bad, pooled.total)
+
+
+@given(tick_logs(), weights)
+def test_a_rebuilt_log_gives_the_same_verdict(log: list[Tick], weight: int) -> None:
+    # A restarted operator asks for the ticks again; there is no other state.
+    assert judged(POLICY, [replace(it) for it in log], weight=weight) == judged(POLICY, log, weight=weight)
+
+
+@given(tick_logs(), weights)
+def test_every_metric_is_reported_with_a_reason(log: list[Tick], weight: int) -> None:
+    status = judged(POLICY, log, weight=weight, step_since=START)
+    assert [metric.name for metric in status.metrics] == list(NAMES)
+    for metric in status.metrics:
+        assert metric.reason
+        assert metric.message

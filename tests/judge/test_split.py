@@ -1,0 +1,63 @@
+"""The observed split is looked at before anything is believed."""
+
+import pytest
+
+from judge.streams import analysis, judged, only, pair, tick
+from serin.api.status import Verdict
+
+
+def log(candidate: float, stable: float, *, bad: float = 0.0, count: int = 3) -> list[object]:
+    return [
+        tick(n, (candidate * bad, candidate), (0, stable), requests=pair((0, candidate), (0, stable)))
+        for n in range(1, count + 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("weight", "candidate", "stable", "reason"),
+    [
+        pytest.param(20, 200, 800, "WithinLimit", id="as asked"),
+        pytest.param(20, 230, 770, "WithinLimit", id="off by less than a fifth of the weight"),
+        pytest.param(20, 18, 52, "WithinLimit", id="off by chance"),
+        pytest.param(20, 400, 600, "TrafficUnverified", id="twice what was asked"),
+        pytest.param(20, 150, 1050, "TrafficMissing", id="far too little, every tick"),
+        pytest.param(20, 139, 861, "TrafficUnverified", id="too little over all ticks, no tick alone says so"),
+        pytest.param(5, 2, 998, "TrafficMissing", id="hardly any"),
+        pytest.param(5, 65, 935, "WithinLimit", id="two points are tolerated at a small weight"),
+        pytest.param(100, 1000, 0, "WithinLimit", id="all"),
+        pytest.param(100, 990, 10, "WithinLimit", id="stragglers of stable at the full weight"),
+        pytest.param(100, 500, 500, "TrafficMissing", id="half at the full weight"),
+    ],
+)
+def test_split(weight: int, candidate: float, stable: float, reason: str) -> None:
+    status = judged(analysis(), log(candidate, stable), weight=weight)  # type: ignore[arg-type]
+    assert status.reason == reason
+    assert status.split is not None
+    assert status.split.expected == weight / 100
+    assert status.split.observed == pytest.approx(candidate / (candidate + stable))
+    assert status.split.requests == pytest.approx(3 * (candidate + stable))
+
+
+def test_no_request_of_the_candidate_at_all_is_missing_traffic_not_a_pass() -> None:
+    status = judged(analysis(), [tick(n, None, (0, 400)) for n in range(1, 4)])
+    assert (status.verdict, status.reason) == (Verdict.HOLD, "TrafficMissing")
+    assert status.message == (
+        "Its traffic does not reach it: the candidate got 0% of 1,200 requests in the newest 3 ticks, its weight is 20%"
+    )
+
+
+def test_a_failure_is_not_believed_while_the_split_is_not_the_one_asked_for() -> None:
+    status = judged(analysis(), log(500, 500, bad=0.3))  # type: ignore[arg-type]
+    assert (status.verdict, status.reason) == (Verdict.HOLD, "TrafficUnverified")
+    assert only(status).verdict is Verdict.HOLD
+    assert only(status).message.endswith("not believed until the split is verified")
+
+
+def test_a_catastrophe_is_believed_whatever_the_split() -> None:
+    assert judged(analysis(), log(500, 500, bad=0.9)).verdict is Verdict.FAIL  # type: ignore[arg-type]
+
+
+def test_the_split_is_forgiven_once_the_newest_ticks_are_right() -> None:
+    late = [tick(n, (0, 500), (0, 500)) for n in range(1, 4)] + [tick(n, (0, 200), (0, 800)) for n in range(4, 7)]
+    assert judged(analysis(), late[:5]).verdict is Verdict.HOLD
+    assert judged(analysis(), late).verdict is Verdict.PASS
