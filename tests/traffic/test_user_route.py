@@ -10,6 +10,7 @@ from serin.traffic.gateway_api import cannot_give_back, edit_split, give_back, p
 from traffic.json_patch import TestFailedError, apply_patch
 from traffic.routes import BACKEND, CANDIDATE, NEXT, PORT, STABLE, entry, header, route, routes, rule, splits
 
+MODEL = "fraud"
 SPLIT = {STABLE: 95, CANDIDATE: 5}
 
 
@@ -18,7 +19,7 @@ def edited(before: dict[str, Any], split: dict[str, int] | None = None, port: in
 
 
 def given_back(before: dict[str, Any]) -> dict[str, Any]:
-    return apply_patch(before, give_back(before))
+    return apply_patch(before, give_back(before, MODEL))
 
 
 def references(document: dict[str, Any], number: int = 0) -> list[dict[str, Any]]:
@@ -165,7 +166,7 @@ def test_a_copied_rule_whose_past_is_not_known_leads_to_the_backend_and_is_told(
     after = edited(route(rule(entry(filters=header("a")))))
     after["spec"]["rules"].append(rule(entry(STABLE, 95), entry(CANDIDATE, 5), path="/copy"))
     after = edited(after)
-    assert "rules[1]" in (cannot_give_back(after) or "")
+    assert "rules[1]" in (cannot_give_back(after, MODEL) or "")
     assert references(given_back(after), 1) == [entry(weight=1)]
     assert references(given_back(after), 0) == [entry(filters=header("a"))]
 
@@ -173,9 +174,9 @@ def test_a_copied_rule_whose_past_is_not_known_leads_to_the_backend_and_is_told(
 def test_a_lost_annotation_is_written_again_as_well_as_can_be() -> None:
     after = edited(route(rule(entry(weight=7))))
     del after["metadata"]["annotations"]
-    assert give_back(after) == []
+    assert give_back(after, MODEL) == []
     after = edited(after)
-    assert "rules[0]" in (cannot_give_back(after) or "")
+    assert "rules[0]" in (cannot_give_back(after, MODEL) or "")
     assert references(given_back(after)) == [entry(weight=1)]
 
 
@@ -183,16 +184,36 @@ def test_a_lost_annotation_is_written_again_as_well_as_can_be() -> None:
 def test_a_garbled_annotation_stops_nothing_and_is_told(garbage: str) -> None:
     after = edited(route(rule(entry())))
     after["metadata"]["annotations"][ORIGINAL_BACKENDS_ANNOTATION] = garbage
-    assert give_back(after) == []
-    assert "cannot be read" in (cannot_give_back(after) or "")
+    assert give_back(after, MODEL) == []
+    assert "cannot be read" in (cannot_give_back(after, MODEL) or "")
     assert references(given_back(edited(after))) == [entry()]
+
+
+def test_two_models_share_a_route_and_each_gives_its_own_place_back() -> None:
+    before = route(rule(entry(weight=300), entry("spam", 100)), rule(entry("spam", 9), path="/spam"))
+    spam = {"spam-bcdfghjklm": 50, "spam-2456789bcd": 50}
+    both = edited(before)
+    both = apply_patch(both, edit_split(both, "spam", spam, PORT))
+    assert edit_split(both, BACKEND, SPLIT, PORT) == edit_split(both, "spam", spam, PORT) == []
+    assert [one["weight"] for one in references(both)] == [15, 285, 50, 50]
+    assert read_split(both, SPLIT) == SPLIT
+    assert read_split(both, spam) == spam
+    assert given_back(apply_patch(both, give_back(both, "spam"))) == before
+    left = given_back(both)
+    assert apply_patch(left, give_back(left, "spam")) == before
+
+
+def test_a_backend_whose_place_another_model_took_is_told() -> None:
+    taken = edited(route(rule(entry())))
+    assert "the ModelDeployment fraud has taken" in (problems(taken, BACKEND, PORT, "other") or "")
+    assert edit_split(taken, BACKEND, {"other-bcdfghjklm": 100}, PORT) == []
 
 
 def test_an_annotation_that_an_older_serin_wrote_is_read_by_a_newer_one() -> None:
     written = (
-        '{"backend":"fraud","places":[{"entry":{"group":"","kind":"Service","name":"fraud","port":80,"weight":7},'
+        '{"fraud":{"backend":"fraud","places":[{"entry":{"group":"","kind":"Service","name":"fraud","port":80,"weight":7},'
         '"guessed":false,"index":0,"rule":"173829584f74275c"}],"port":80,'
-        '"services":["fraud-2456789bcd","fraud-bcdfghjklm"]}'
+        '"services":["fraud-2456789bcd","fraud-bcdfghjklm"]}}'
     )
     before = route(rule(entry(weight=7)))
     after = edited(before)
@@ -201,8 +222,8 @@ def test_an_annotation_that_an_older_serin_wrote_is_read_by_a_newer_one() -> Non
 
 
 def test_a_route_that_was_never_edited_needs_nothing_back() -> None:
-    assert give_back(route(rule(entry()))) == []
-    assert cannot_give_back(route(rule(entry()))) is None
+    assert give_back(route(rule(entry())), MODEL) == []
+    assert cannot_give_back(route(rule(entry())), MODEL) is None
 
 
 @given(routes(), st.lists(splits(), min_size=1, max_size=3))
@@ -210,7 +231,7 @@ def test_any_route_comes_back_exactly(before: dict[str, Any], history: list[dict
     after = before
     for split in history:
         after = edited(after, split)
-    assert cannot_give_back(after) is None
+    assert cannot_give_back(after, MODEL) is None
     assert given_back(after) == before
 
 
@@ -255,7 +276,7 @@ def test_an_edit_that_was_made_is_not_made_again(before: dict[str, Any], split: 
 def test_a_route_without_a_problem_reads_back_the_split_that_was_written(
     before: dict[str, Any], split: dict[str, int]
 ) -> None:
-    if problems(before, BACKEND, PORT) is None:
+    if problems(before, BACKEND, PORT, MODEL) is None:
         assert read_split(edited(before, split), split) == split
 
 
@@ -271,7 +292,7 @@ def test_a_route_without_a_problem_reads_back_the_split_that_was_written(
     ],
 )
 def test_a_route_that_cannot_be_used_is_told_with_what_to_do(unusable: dict[str, Any], told: str) -> None:
-    problem = problems(unusable, BACKEND, PORT)
+    problem = problems(unusable, BACKEND, PORT, MODEL)
     assert problem is not None
     assert problem.startswith("HTTPRoute ml/api: ")
     assert told in problem
@@ -288,10 +309,10 @@ def test_a_route_that_cannot_be_used_is_told_with_what_to_do(unusable: dict[str,
     ],
 )
 def test_a_route_that_can_be_used_has_no_problem(usable: dict[str, Any]) -> None:
-    assert problems(usable, BACKEND, PORT) is None
+    assert problems(usable, BACKEND, PORT, MODEL) is None
 
 
 def test_an_edited_route_that_lost_its_annotation_is_still_known_by_its_names() -> None:
     after = edited(route(rule(entry())))
     del after["metadata"]["annotations"]
-    assert problems(after, BACKEND, PORT) is None
+    assert problems(after, BACKEND, PORT, MODEL) is None

@@ -16,8 +16,8 @@ def plan_deletion(draft: Draft) -> Plan:
     route = draft.observed.route
     if traffic is None or traffic.gateway_api.http_route is None or route is None:
         return _let_go(draft)
-    lost = gateway_api.cannot_give_back(route)
-    operations = gateway_api.give_back(route)
+    lost = gateway_api.cannot_give_back(route, desired.owner.name)
+    operations = gateway_api.give_back(route, desired.owner.name)
     if operations:
         if lost:
             draft.say("RouteNotRestored", lost, "Warning")

@@ -136,7 +136,7 @@ def _route(draft: Draft) -> Iterator[Action]:
     port, name = draft.desired.spec.service.port, route_name(draft.world)
     if traffic.gateway_api.http_route is not None:
         backend = replaced_backend(draft.world)
-        if route is None or gateway_api.problems(route, backend, port):
+        if route is None or gateway_api.problems(route, backend, port, owner.name):
             return
         operations = gateway_api.edit_split(route, backend, split, port)
         if operations:

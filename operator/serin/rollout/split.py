@@ -74,7 +74,9 @@ def _route_settlement(world: World, traffic: GatewayAPITraffic, wanted: Mapping[
             return Settlement(settled=False, message=f"the HTTPRoute {name} is not there: create it", refused=True)
         return Settlement(settled=False, message=f"waiting for the HTTPRoute {name} to be made")
     if traffic.http_route is not None:
-        problem = gateway_api.problems(route, replaced_backend(world), world.desired.spec.service.port)
+        problem = gateway_api.problems(
+            route, replaced_backend(world), world.desired.spec.service.port, world.desired.owner.name
+        )
         if problem:
             return Settlement(settled=False, message=problem, refused=True)
     elif ("HTTPRoute", name) in world.observed.taken:

@@ -69,8 +69,9 @@ def read_split(route: Mapping[str, Any], services: Collection[str]) -> dict[str,
     services: some of ours; others of the same ModelDeployment are recognized by their names.
     None: none of ours is in it. Empty: its rules disagree, or the replaced backend is back in one of them.
     """
-    kept = read_originals(route)
-    places = find_places(route, Ours.of(services), kept.backend if kept else None, kept.port if kept else None)
+    ours = Ours.of(services)
+    kept = (read_originals(route) or {}).get(ours.model)
+    places = find_places(route, ours, kept.backend if kept else None, kept.port if kept else None)
     if not any(place.ours for place in places):
         return None
     carrying = [place for place in places if place.total > 0] or places

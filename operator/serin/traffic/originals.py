@@ -27,39 +27,43 @@ class Original:
 
 @dataclass(frozen=True)
 class Originals:
-    """The annotation: which backend Serin replaced at which port, by which Services, and what stood there."""
+    """What one ModelDeployment replaced: which backend at which port, by which Services, and what stood there."""
 
     backend: str
     port: int
     services: tuple[str, ...]
     places: tuple[Original, ...]
 
-    def to_json(self) -> str:
-        """The annotation's value."""
-        document = {
-            "backend": self.backend,
-            "port": self.port,
-            "services": self.services,
-            "places": [vars(place) for place in self.places],
-        }
-        return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
-
-def read_originals(route: Mapping[str, Any]) -> Originals | None:
-    """The originals that a route bears; None if it bears none that can be read."""
+def read_originals(route: Mapping[str, Any]) -> dict[str, Originals] | None:
+    """The originals that a route bears, by the name of the ModelDeployment; None if they cannot be read."""
     text = annotation(route)
+    if text is None:
+        return {}
     try:
-        document = json.loads(text) if text else None
-        if document is None:
-            return None
-        return Originals(
-            backend=document["backend"],
-            port=document["port"],
-            services=tuple(document["services"]),
-            places=tuple(Original(**place) for place in document["places"]),
-        )
-    except (ValueError, TypeError, KeyError):
+        return {model: _read(kept) for model, kept in json.loads(text).items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def with_originals(route: Mapping[str, Any], model: str, originals: Originals | None) -> str | None:
+    """The annotation's value with one ModelDeployment's originals, or without them; None if it is empty then."""
+    kept = {**(read_originals(route) or {}), model: originals}
+    document = {
+        name: {**vars(one), "places": [vars(place) for place in one.places]}
+        for name, one in kept.items()
+        if one is not None
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":")) if document else None
+
+
+def _read(document: Mapping[str, Any]) -> Originals:
+    return Originals(
+        backend=document["backend"],
+        port=document["port"],
+        services=tuple(document["services"]),
+        places=tuple(Original(**place) for place in document["places"]),
+    )
 
 
 def annotation(route: Mapping[str, Any]) -> str | None:

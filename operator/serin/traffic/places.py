@@ -12,21 +12,19 @@ DEFAULT_WEIGHT = 1
 
 @dataclass(frozen=True)
 class Ours:
-    """Which Services belong to revisions: those named, and all others of the same ModelDeployments."""
+    """Which Services belong to the revisions of one ModelDeployment: those named, and all that are named like them."""
 
-    names: frozenset[str]
-    models: frozenset[str]
+    model: str
+    names: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, services: Collection[str], *models: str) -> "Ours":
-        """The revisions of these Services and of these ModelDeployments."""
-        prefixes = {name.rpartition("-")[0] for name in services}
-        known = {model for model in prefixes if any(revision_in(model, name) for name in services)}
-        return cls(frozenset(services), frozenset({*known, *models}))
+    def of(cls, services: Collection[str]) -> "Ours":
+        """The revisions of the ModelDeployment that these Services belong to."""
+        return cls(next((name.rpartition("-")[0] for name in services), ""), frozenset(services))
 
     def __contains__(self, name: str) -> bool:
         """Whether a Service of this name belongs to a revision."""
-        return name in self.names or any(revision_in(model, name) for model in self.models)
+        return name in self.names or revision_in(self.model, name) is not None
 
 
 @dataclass(frozen=True)

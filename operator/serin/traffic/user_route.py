@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
-from serin.traffic.originals import Original, Originals, annotation, match, read_originals, restored
+from serin.traffic.originals import Original, Originals, match, read_originals, restored, with_originals
 from serin.traffic.places import Ours, Place, find_places, is_service, rules_of
 from serin.traffic.split import apportion
 
@@ -27,61 +27,63 @@ def edit_split(route: Mapping[str, Any], backend: str, services: Mapping[str, in
 
     services: the split in percent by Service, 0 included. port: `spec.service.port`.
     """
-    kept = read_originals(route)
-    places = find_places(route, Ours.of(services), backend, port)
+    ours = Ours.of(services)
+    kept = (read_originals(route) or {}).get(ours.model)
+    places = find_places(route, ours, backend, port)
     if not places:
         return []
     originals = match(route, places, kept.places if kept else (), {"name": backend, "port": port})
+    written = Originals(backend, port, tuple(sorted(services)), tuple(originals))
     renewed = [_renewed(place, services, port) for place in places]
-    written = Originals(
-        backend=backend,
-        port=port,
-        services=tuple(sorted(services)),
-        places=tuple(originals),
-    )
-    return _patch(route, places, renewed, written.to_json())
+    return _patch(route, places, renewed, with_originals(route, ours.model, written))
 
 
-def give_back(route: Mapping[str, Any]) -> JSONPatch:
-    """The patch that gives a route back as it was before Serin; empty if there is nothing that Serin can restore."""
-    kept = read_originals(route)
+def give_back(route: Mapping[str, Any], model: str) -> JSONPatch:
+    """The patch that gives a route back as it was before the ModelDeployment `model`; empty if there is nothing to do.
+
+    It restores what can be restored; `cannot_give_back` tells the rest.
+    """
+    kept = (read_originals(route) or {}).get(model)
     if kept is None:
         return []
-    places = _held(route, kept)
-    originals = _matched(route, places, kept)
+    places, originals = _held(route, model, kept)
     entries = [[restored(original, place)] for original, place in zip(originals, places, strict=True)]
-    return _patch(route, places, entries, None)
+    return _patch(route, places, entries, with_originals(route, model, None))
 
 
-def cannot_give_back(route: Mapping[str, Any]) -> str | None:
+def cannot_give_back(route: Mapping[str, Any], model: str) -> str | None:
     """What `give_back` does not restore exactly, and what to do about it; None if all is well."""
-    name = _name(route)
-    kept = read_originals(route)
-    if kept is None:
-        if annotation(route) is None:
-            return None
+    name, all_kept = _name(route), read_originals(route)
+    if all_kept is None or (model not in all_kept and find_places(route, Ours(model))):
         return (
-            f"{name}: its annotation {ORIGINAL_BACKENDS_ANNOTATION} cannot be read, so its backends cannot be "
-            "restored: write them yourself, and remove the annotation"
+            f"{name}: its annotation {ORIGINAL_BACKENDS_ANNOTATION} is missing or cannot be read, so its backends "
+            "cannot be restored: write them yourself, and remove the annotation"
         )
-    places = _held(route, kept)
-    guessed = [
-        place.rule for place, original in zip(places, _matched(route, places, kept), strict=True) if original.guessed
-    ]
+    if model not in all_kept:
+        return None
+    places, originals = _held(route, model, all_kept[model])
+    guessed = [str(place.rule) for place, original in zip(places, originals, strict=True) if original.guessed]
     if not guessed:
         return None
-    numbers = ", ".join(str(number) for number in guessed)
     return (
-        f"{name}: what stood in rules[{numbers}] before Serin is not known, since the rule was added or its "
-        f"annotation lost meanwhile: it leads to {kept.backend} now, check its weight and filters"
+        f"{name}: what stood in rules[{', '.join(guessed)}] before Serin is not known, since the rule was added or its "
+        f"annotation lost meanwhile: it leads to {all_kept[model].backend} now, check its weight and filters"
     )
 
 
-def problems(route: Mapping[str, Any], backend: str, port: int) -> str | None:
-    """Why Serin cannot take a backend's place in a user's own route, and what to do; None if it can."""
-    kept = read_originals(route)
-    places = find_places(route, Ours.of(kept.services if kept else (), backend), backend, port)
+def problems(route: Mapping[str, Any], backend: str, port: int, model: str) -> str | None:
+    """Why a ModelDeployment cannot take a backend's place in a user's own route, and what to do; None if it can."""
+    all_kept = read_originals(route) or {}
+    places = find_places(
+        route, Ours(model, frozenset(all_kept[model].services if model in all_kept else ())), backend, port
+    )
     name = _name(route)
+    rival = next((other for other, kept in all_kept.items() if other != model and kept.backend == backend), None)
+    if not places and rival is not None:
+        return (
+            f"{name}: the ModelDeployment {rival} has taken the place of the backend {backend}: name another Service "
+            "in spec.traffic.gatewayAPI.httpRoute.backend"
+        )
     if not places:
         return _no_place(route, backend, port)
     coarse = next((place for place in places if not place.alone and 0 < place.total < _WHOLE), None)
@@ -126,12 +128,10 @@ def _no_place(route: Mapping[str, Any], backend: str, port: int) -> str:
     )
 
 
-def _held(route: Mapping[str, Any], kept: Originals) -> list[Place]:
-    return find_places(route, Ours.of(kept.services))
-
-
-def _matched(route: Mapping[str, Any], places: Sequence[Place], kept: Originals) -> list[Original]:
-    return match(route, places, kept.places, {"name": kept.backend, "port": kept.port})
+def _held(route: Mapping[str, Any], model: str, kept: Originals) -> tuple[list[Place], list[Original]]:
+    """The places that a ModelDeployment holds, and what stood there."""
+    places = find_places(route, Ours(model, frozenset(kept.services)))
+    return places, match(route, places, kept.places, {"name": kept.backend, "port": kept.port})
 
 
 def _renewed(place: Place, services: Mapping[str, int], port: int) -> list[dict[str, Any]]:
