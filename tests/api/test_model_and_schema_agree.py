@@ -62,7 +62,7 @@ ANALYSIS = part(
     {
         "interval": DURATIONS,
         "maxDuration": DURATIONS,
-        "confirm": mostly(st.integers(min_value=1, max_value=100), 0, 101),
+        "confirm": mostly(st.integers(min_value=1, max_value=100), 0, 101, 2.0, "3"),
     },
 )
 PARENTS = st.lists(part({"name": NAMES}, {"namespace": NAMES}), max_size=2)
@@ -104,7 +104,8 @@ SPEC = part(
         "traffic": TRAFFIC,
         "strategy": STRATEGY,
         "analysis": ANALYSIS,
-        "replicas": mostly(st.integers(min_value=0, max_value=9), -1, 10_001, "2"),
+        "replicas": mostly(st.integers(min_value=0, max_value=9), -1, 10_001, "2", 2.5, True),
+        "paused": mostly(st.booleans(), "yes", "true", 1),
         "rollback": part({}, {"keepWarm": DURATIONS, "drain": DURATIONS}),
         "progressDeadline": DURATIONS,
         "service": part({}, {"port": mostly(st.just(80), 0, 65536)}),

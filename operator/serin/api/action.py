@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from serin.api.base import Model, Time
+from serin.api.base import UNQUOTED, Model, Time
 
 
 class ActionName(StrEnum):
@@ -27,7 +27,7 @@ class RolloutActionSpec(Model):
     """The ModelDeployment's uid: an action outlives no namesake."""
     revision: Annotated[str, Field(min_length=1, max_length=63)]
     """The revision that it was meant for (`status.candidate`; for retry `status.rejected.revision`)."""
-    step: Annotated[int, Field(ge=0, le=64)] | None = None
+    step: Annotated[int, Field(ge=0, le=64), UNQUOTED] | None = None
     """The step that it was meant for (`status.step.index`); any step unless given."""
     action: ActionName
     """pause, resume, abort, retry or promote."""

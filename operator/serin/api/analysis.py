@@ -8,6 +8,7 @@ from pydantic import Field
 
 from serin.api.base import (
     LONGEST_DURATION,
+    UNQUOTED,
     Duration,
     Model,
     Proportion,
@@ -159,9 +160,9 @@ class Analysis(Model):
     """The tick, and the window of each query; windows never overlap. At least 1s."""
     initial_delay: Duration = timedelta(0)
     """How long after the candidate is Ready nothing is judged: a model's warm-up."""
-    confirm: Annotated[int, Field(ge=1, le=100)] = 3
+    confirm: Annotated[int, Field(ge=1, le=100), UNQUOTED] = 3
     """How many ticks must agree before a rollback."""
-    min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    min_samples: Annotated[int, Field(ge=1, le=1_000_000), UNQUOTED] = 50
     """How many of the candidate's events a step needs at least."""
     max_duration: Duration = timedelta(hours=2)
     """How long the analysis may take, outside pauses."""

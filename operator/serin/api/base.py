@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     GetJsonSchemaHandler,
     PlainSerializer,
+    Strict,
     WithJsonSchema,
     model_validator,
 )
@@ -131,6 +132,16 @@ def matching(pattern: str, message: str) -> Rule:
     """A string's pattern (anchored), told in words when it is broken: the API server itself would show the pattern."""
     return Rule(f"self.matches(r'{pattern}')", lambda text: re.fullmatch(pattern, text) is not None, message)
 
+
+def _unquoted(value: object) -> object:
+    if isinstance(value, str | bool):
+        raise ValueError(f"{value!r} is not a number: write it without quotes")  # noqa: TRY004 - pydantic tells ValueErrors
+    return value
+
+
+# pydantic would read "3" as a number and "yes" as true; the API server does not.
+UNQUOTED = BeforeValidator(_unquoted)
+Boolean = Annotated[bool, Strict()]
 
 # The help is a rule and not a pattern, so that the API server says it.
 Duration = Annotated[

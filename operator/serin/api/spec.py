@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from serin.api.analysis import Analysis, AnalysisMetric, MetricAction, MetricName, MetricSource, OnInconclusive
-from serin.api.base import Duration, Model, at_least, at_most, matching
+from serin.api.base import UNQUOTED, Boolean, Duration, Model, at_least, at_most, matching
 from serin.api.rules import Rule
 from serin.api.strategy import DEFAULT_STEPS, Canary, Pause, Ramp, RampCurve, Step, Strategy
 from serin.api.template import PodTemplate
@@ -41,7 +41,7 @@ __all__ = [
     "Traffic",
 ]
 
-SEMANTIC_VERSION = r"^v?[0-9]+(\.[0-9]+){0,2}([-+]([0-9A-Za-z.+-]*[0-9A-Za-z])?)?$"
+SEMANTIC_VERSION = r"^v?[0-9]+(\.[0-9]+){0,2}([-+][0-9A-Za-z.+-]*[0-9A-Za-z])?$"
 VERSION_HELP = "write a semantic version, such as 2.1.0 or 2.1.0-rc.1"
 URI_HELP = "write a URI with its scheme, such as models:/fraud/7, s3://bucket/model or file:///models/fraud"
 DIGEST_HELP = "write sha256: and 64 hexadecimal digits"
@@ -78,9 +78,9 @@ class ModelIdentity(Model):
 class ServicePort(Model):
     """The port on which clients reach the model."""
 
-    port: Annotated[int, Field(ge=1, le=65535)] = 80
+    port: Annotated[int, Field(ge=1, le=65535), UNQUOTED] = 80
     """The port of the Services that Serin makes."""
-    target_port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    target_port: Annotated[int, Field(ge=1, le=65535), UNQUOTED] = 8080
     """The container's port."""
 
 
@@ -102,7 +102,7 @@ class ModelDeploymentSpec(Model):
     """A PodTemplateSpec: how the model is served."""
     service: ServicePort = ServicePort()
     """The port on which clients reach it."""
-    replicas: Annotated[int, Field(ge=0, le=10_000)] = 1
+    replicas: Annotated[int, Field(ge=0, le=10_000), UNQUOTED] = 1
     """How many pods carry the whole traffic."""
     traffic: Traffic | None = None
     """How weights reach the model servers; without it a new version takes over at once when it is Ready."""
@@ -116,9 +116,9 @@ class ModelDeploymentSpec(Model):
         Duration, at_least("1s", "write at least 1s: the time that pods and a route may take")
     ] = timedelta(minutes=10)
     """How long Serin waits for pods or a route while nothing moves."""
-    revision_history_limit: Annotated[int, Field(ge=0, le=100)] = 5
+    revision_history_limit: Annotated[int, Field(ge=0, le=100), UNQUOTED] = 5
     """How many revisions without a role are kept."""
-    paused: bool = False
+    paused: Boolean = False
     """Stops the rollout where it is; traffic and pods stay as they are."""
 
     rules = (

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from serin.api.base import Duration, Model, at_least
+from serin.api.base import UNQUOTED, Duration, Model, at_least
 from serin.api.rules import Rule
 
 
@@ -20,9 +20,9 @@ class RampCurve(StrEnum):
 class Ramp(Model):
     """A rise of the weight in eight equal pieces of time."""
 
-    from_: Annotated[int, Field(alias="from", ge=1, le=100)]
+    from_: Annotated[int, Field(alias="from", ge=1, le=100), UNQUOTED]
     """The first weight, in percent."""
-    to: Annotated[int, Field(ge=1, le=100)]
+    to: Annotated[int, Field(ge=1, le=100), UNQUOTED]
     """The last weight, in percent."""
     over: Annotated[Duration, at_least("1s", "write at least 1s; for no rise at all write a weight instead of a ramp")]
     """How long the rise takes, outside pauses and holds."""
@@ -55,7 +55,7 @@ class Pause(Model):
 class Step(Model):
     """One step of a canary: exactly one of weight, ramp and pause."""
 
-    weight: Annotated[int, Field(ge=1, le=100)] | None = None
+    weight: Annotated[int, Field(ge=1, le=100), UNQUOTED] | None = None
     """The candidate's share of the traffic, in percent."""
     hold: Duration | None = None
     """How long the weight is held at least, outside pauses and holds of the analysis."""
