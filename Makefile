@@ -32,6 +32,16 @@ check: setup ## lint, formatting, types, import rules
 	mypy
 	lint-imports --no-cache
 
+.PHONY: test
+test: setup ## build the local cluster's programs unless they are there, then run the tests on it
+	PYTHONPATH=hack $(BIN)/python -m localcluster build
+	$(BIN)/pytest -m "not long"
+
+.PHONY: test-more
+test-more: setup ## the long tests
+	PYTHONPATH=hack $(BIN)/python -m localcluster build
+	$(BIN)/pytest -m long
+
 .PHONY: crds
 crds: setup ## write the CRDs and the reference anew from the models
 	PYTHONPATH=hack $(BIN)/python -m crds

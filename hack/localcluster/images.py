@@ -215,7 +215,7 @@ def operator_image(name: str = "serin.dev/operator:dev") -> Image:
     repository = Path(__file__).parents[2]
     return Image(
         name,
-        entrypoint=(PYTHON, "-m", "serin.controller.main"),
+        entrypoint=(PYTHON, "-m", "serin.controller"),
         trees=(Tree(repository / "operator" / "serin", f"{APPLICATION}/serin"),),
         distributions=("serin",),
     )

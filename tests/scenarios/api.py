@@ -1,0 +1,134 @@
+"""A plain client of the API server for tests: what a user of kubectl would do, without starting a process each time."""
+
+import base64
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+import yaml
+
+Object = dict[str, Any]
+
+PATHS = {
+    "ModelDeployment": "apis/serin.dev/v1alpha1/namespaces/{}/modeldeployments",
+    "RolloutAction": "apis/serin.dev/v1alpha1/namespaces/{}/rolloutactions",
+    "Deployment": "apis/apps/v1/namespaces/{}/deployments",
+    "ControllerRevision": "apis/apps/v1/namespaces/{}/controllerrevisions",
+    "Service": "api/v1/namespaces/{}/services",
+    "ConfigMap": "api/v1/namespaces/{}/configmaps",
+    "Pod": "api/v1/namespaces/{}/pods",
+    "Event": "api/v1/namespaces/{}/events",
+    "HTTPRoute": "apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes",
+}
+
+
+class Refused(Exception):
+    """The API server said no; `status` and `message` are its words."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status, self.message = status, message
+
+
+class Api:
+    """Objects of one namespace."""
+
+    def __init__(self, session: requests.Session, url: str, namespace: str) -> None:
+        self._session, self._url, self.namespace = session, url, namespace
+
+    def get(self, kind: str, name: str) -> Object | None:
+        """One object, or None."""
+        try:
+            return self._call("GET", self._path(kind, name))
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def list(self, kind: str, selector: str = "") -> list[Object]:
+        """All objects of a kind."""
+        found: list[Object] = self._call("GET", self._path(kind), params={"labelSelector": selector})["items"]
+        return found
+
+    def apply(self, manifest: Object) -> Object:
+        """Server-side apply, strict, as `kubectl apply --server-side` does it."""
+        manifest["metadata"].setdefault("namespace", self.namespace)
+        return self._call(
+            "PATCH",
+            self._path(manifest["kind"], manifest["metadata"]["name"]),
+            params={"fieldManager": "user", "force": "true", "fieldValidation": "Strict"},
+            data=json.dumps(manifest),
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+
+    def create(self, manifest: Object) -> Object:
+        """Create an object."""
+        return self._call("POST", self._path(manifest["kind"]), json=manifest)
+
+    def patch(self, kind: str, name: str, body: Object) -> Object:
+        """Merge patch."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return self._call("PATCH", self._path(kind, name), data=json.dumps(body), headers=headers)
+
+    def delete(self, kind: str, name: str) -> None:
+        """Delete an object."""
+        self._call("DELETE", self._path(kind, name))
+
+    def _path(self, kind: str, name: str = "") -> str:
+        path = f"{self._url}/{PATHS[kind].format(self.namespace)}"
+        return f"{path}/{name}" if name else path
+
+    def _call(self, method: str, url: str, **options: Any) -> Object:
+        response = self._session.request(method, url, timeout=30, **options)
+        body: Object = response.json()
+        if response.status_code >= 400:
+            raise Refused(response.status_code, body.get("message", ""))
+        return body
+
+
+@contextmanager
+def session_of(kubeconfig: Path) -> Iterator[tuple[requests.Session, str]]:
+    """A session with the kubeconfig's credentials, TLS verified, and the server's URL."""
+    config = yaml.safe_load(kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
+        session.trust_env = False
+        session.verify = _file(folder, "ca.crt", cluster, "certificate-authority")
+        session.cert = (
+            _file(folder, "tls.crt", user, "client-certificate"),
+            _file(folder, "tls.key", user, "client-key"),
+        )
+        yield session, cluster["server"]
+
+
+def _file(folder: str, name: str, part: Object, key: str) -> str:
+    if key in part:
+        return str(part[key])
+    path = Path(folder) / name
+    path.write_bytes(base64.b64decode(part[f"{key}-data"]))
+    path.chmod(0o600)
+    return str(path)
+
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], *, what: str, within: float = 60.0, every: float = 0.1) -> T:
+    """Wait until a look finds something true, and return that.
+
+    Raises:
+        AssertionError: it did not come true in time; the message says what was waited for and the last thing seen.
+    """
+    end = time.monotonic() + within
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {within:g} s; last seen {seen!r}")
+        time.sleep(every)

@@ -1,0 +1,105 @@
+"""A real cluster, the real operator as a process, and one namespace for each scenario."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from localcluster import Image, LocalCluster, Tree
+from localcluster.images import PYTHON
+from scenarios.api import Api, eventually, session_of
+from scenarios.stage import IMAGE, Stage
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+
+class OperatorProcess:
+    """`python -m serin.controller` against a cluster; may be killed and started again."""
+
+    def __init__(self, cluster: LocalCluster, folder: Path) -> None:
+        self._cluster, self._log = cluster, folder / "operator.log"
+        self._port_file = folder / "port"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until its caches are synced."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SERIN_")},
+            "SERIN_KUBECONFIG": str(self._cluster.kubeconfig),
+            "SERIN_PROMETHEUS_URL": self._cluster.prometheus_url,
+            "SERIN_HTTP_ADDRESS": "127.0.0.1",
+            "SERIN_HTTP_PORT": "0",
+            "SERIN_LOG_FORMAT": "text",
+            "SERIN_STATUS_REFRESH": "5s",
+        }
+        before = self.log().count("and begins")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "serin.controller"], env=environment, stdout=log, stderr=log, cwd=HERE
+            )
+        eventually(
+            lambda: self.log().count("and begins") > before or self._process_ended(), what="the operator's start"
+        )
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Stop it by a signal; returns its exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """SIGKILL: no chance to tidy up."""
+        self.stop(signal.SIGKILL)
+
+    def log(self) -> str:
+        """All that it logged."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def tail(self) -> str:
+        """The end of the log."""
+        return "\n".join(self.log().splitlines()[-40:])
+
+    def _process_ended(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise AssertionError(f"the operator ended at its start:\n{self.tail()}")
+        return False
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """The operator, watching all namespaces, from CRDs as a user installs them."""
+    cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    cluster.load_image(
+        Image(
+            IMAGE,
+            entrypoint=(PYTHON, "-S", "/app/model_server.py"),
+            trees=(Tree(HERE / "model_server.py", "/app/model_server.py"),),
+            distributions=("prometheus-client",),
+        )
+    )
+    process = OperatorProcess(cluster, tmp_path_factory.mktemp("operator"))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+@pytest.fixture(scope="session")
+def session(cluster: LocalCluster) -> Iterator[tuple[requests.Session, str]]:
+    """An administrator's connection."""
+    with session_of(cluster.kubeconfig) as connection:
+        yield connection
+
+
+@pytest.fixture
+def stage(
+    cluster: LocalCluster, operator: OperatorProcess, session: tuple[requests.Session, str], namespace: str
+) -> Stage:
+    """One namespace to play a scenario in."""
+    return Stage(Api(*session, namespace), cluster.gateway_url, operator.tail)

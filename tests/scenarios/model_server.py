@@ -1,0 +1,108 @@
+"""A model server for the scenarios: real requests, real counters, and faults that are part of a version.
+
+Only the standard library, so that a pod starts in a tenth of a second. The environment says how good the version is:
+ERROR_SHARE of requests answered with 500, LATENCY seconds of work, ACCURACY of the predictions, START_DELAY seconds
+until it is ready, and SAYS, a text that it repeats in each answer.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections import Counter
+
+VERSION = os.environ.get("SERIN_MODEL_VERSION", "?")
+REVISION = os.environ.get("SERIN_REVISION", "?")
+SAYS = os.environ.get("SAYS", "")
+ERROR_SHARE = float(os.environ.get("ERROR_SHARE", "0"))
+LATENCY = float(os.environ.get("LATENCY", "0"))
+ACCURACY = float(os.environ.get("ACCURACY", "0.95"))
+START_DELAY = float(os.environ.get("START_DELAY", "0"))
+
+EDGES = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0)
+requests: Counter[str] = Counter({"success": 0, "error": 0})
+buckets: Counter[float] = Counter()
+outcomes: Counter[tuple[str, str]] = Counter({("yes", "yes"): 0, ("yes", "no"): 0})
+seconds = 0.0
+started = time.monotonic()
+
+
+def ready() -> bool:
+    return time.monotonic() - started >= START_DELAY
+
+
+def exposition() -> str:
+    lines = ["# TYPE model_request_total counter"]
+    lines += [f'model_request_total{{outcome="{outcome}"}} {count}' for outcome, count in requests.items()]
+    total = sum(requests.values())
+    lines.append("# TYPE model_request_duration_seconds histogram")
+    lines += [f'model_request_duration_seconds_bucket{{le="{edge}"}} {buckets[edge]}' for edge in EDGES]
+    lines.append(f'model_request_duration_seconds_bucket{{le="+Inf"}} {total}')
+    lines.append(f"model_request_duration_seconds_sum {seconds}")
+    lines.append(f"model_request_duration_seconds_count {total}")
+    lines.append("# TYPE model_outcome_total counter")
+    lines += [
+        f'model_outcome_total{{predicted="{predicted}",actual="{actual}"}} {count}'
+        for (predicted, actual), count in outcomes.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+async def predict() -> tuple[int, str]:
+    global seconds
+    began = time.monotonic()
+    if LATENCY:
+        await asyncio.sleep(LATENCY)
+    failed = random.random() < ERROR_SHARE
+    took = time.monotonic() - began
+    seconds += took
+    requests["error" if failed else "success"] += 1
+    for edge in EDGES:
+        buckets[edge] += took <= edge
+    if failed:
+        return 500, "the model failed\n"
+    outcomes["yes", "yes" if random.random() < ACCURACY else "no"] += 1
+    return 200, f"{VERSION} {SAYS}\n"
+
+
+async def answer(path: str) -> tuple[int, str]:
+    if path.startswith("/metrics"):
+        return 200, exposition()
+    if path.startswith("/readyz"):
+        return (200, "ready\n") if ready() else (503, "loading\n")
+    return await predict()
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        while line := await reader.readline():
+            length = 0
+            while (header := await reader.readline()) not in {b"\r\n", b""}:
+                name, _, value = header.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            if length:
+                await reader.readexactly(length)
+            status, body = await answer(line.split()[1].decode())
+            head = (
+                f"HTTP/1.1 {status} {'OK' if status == 200 else 'Error'}\r\nContent-Type: text/plain; version=0.0.4\r\n"
+                f"X-Serin-Version: {VERSION}\r\nX-Serin-Revision: {REVISION}\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            writer.write(head.encode() + body.encode())
+            await writer.drain()
+    writer.close()
+
+
+async def main() -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    server = await asyncio.start_server(serve, "0.0.0.0", 8080)
+    async with server:
+        await stop.wait()
+        # Endpoints leave the proxies a moment after the signal; until then requests still come in.
+        await asyncio.sleep(2)
+
+
+asyncio.run(main())
