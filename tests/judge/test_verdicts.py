@@ -1,6 +1,7 @@
 """What is rolled back, what passes, and what is left open."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -214,3 +215,10 @@ def test_before_the_first_tick_nothing_is_missing() -> None:
     status = judged(analysis(), [])
     assert (status.verdict, status.reason, status.ticks) == (Verdict.CONTINUE, "Starting", 0)
     assert status.revision == "8f21c0a97e"
+
+
+def test_how_the_counts_were_made_is_said() -> None:
+    log = ticks(*[GOOD] * 3, metric="latency")
+    note = "200ms is not a bucket edge, counted at the next one, 250ms"
+    log[-1] = replace(log[-1], metrics={"latency": replace(log[-1].metrics["latency"], note=note)})
+    assert only(judged(analysis(LATENCY), log)).message.endswith(f"({note})")

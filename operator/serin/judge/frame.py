@@ -12,6 +12,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from serin.api.spec import Analysis, MetricAction, MetricName
@@ -88,9 +89,17 @@ def _answer(question: Question, newest: Tick | None) -> Answer:
         return Answer(explain(question, verdict=Verdict.CONTINUE, reason="Starting", message=message))
     missing = _missing(question, newest)
     if missing is None:
-        return decide(question)
+        return _noted(decide(question), question.analysis[-1].note)
     status = explain(question, verdict=Verdict.HOLD, reason=missing.reason, message=missing.message)
     return Answer(status.model_copy(update={"needs": _needs(question)}))
+
+
+def _noted(answer: Answer, note: str | None) -> Answer:
+    """The answer, with what a person should know of how its newest counts were made."""
+    if note is None:
+        return answer
+    message = f"{answer.status.message} ({note})"
+    return replace(answer, status=answer.status.model_copy(update={"message": message}))
 
 
 def _missing(question: Question, newest: Tick) -> Doubt | None:

@@ -83,7 +83,7 @@ def latency_pair(candidate: Cells, stable: Cells, histogram: LatencyHistogram, l
 
 
 def _edge(seconds: float) -> str:
-    return format_duration(timedelta(seconds=seconds))
+    return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
 
 
 def _buckets(cells: Cells, histogram: LatencyHistogram) -> dict[float, float]:
