@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
@@ -18,14 +18,15 @@ TOKEN_PERIOD_SECONDS = 60.0
 class TokenFile:
     """A service account token: it lives for about an hour, and the kubelet replaces the file well before."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Remember where the token is; it is read at the first request."""
         self._path = path
+        self._monotonic = monotonic
         self._read_at: float | None = None
 
     def __call__(self, configuration: Configuration) -> None:
         """Put a token that is at most a minute old into the configuration; called before each request."""
-        now = time.monotonic()
+        now = self._monotonic()
         if self._read_at is not None and now - self._read_at < TOKEN_PERIOD_SECONDS:
             return
         try:

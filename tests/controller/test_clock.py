@@ -1,0 +1,147 @@
+"""The central clock, driven by a time that only moves when the test says so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes.manual_time import ManualTime
+from fakes.waiting import until
+from serin.controller.clock import Clock, SystemTime
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def run(test: Callable[[Clock[str], ManualTime, list[str]], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        time, woken = ManualTime(START), list[str]()
+        clock: Clock[str] = Clock(woken.append, time)
+        task = asyncio.create_task(clock.run())
+        try:
+            await test(clock, time, woken)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(whole())
+
+
+def test_keys_are_woken_in_the_order_of_their_times_and_not_before() -> None:
+    async def test(clock: Clock[str], time: ManualTime, woken: list[str]) -> None:
+        clock.wake_at("b", at(20))
+        clock.wake_at("a", at(10))
+        await until(lambda: time.sleepers == [at(10)])
+        time.advance(9.999)
+        await asyncio.sleep(0.01)
+        assert woken == []
+        time.advance(0.001)
+        await until(lambda: woken == ["a"])
+        time.advance(100)
+        await until(lambda: woken == ["a", "b"])
+        assert len(clock) == 0
+
+    run(test)
+
+
+def test_an_earlier_time_wakes_the_sleeping_clock() -> None:
+    async def test(clock: Clock[str], time: ManualTime, woken: list[str]) -> None:
+        clock.wake_at("late", at(100))
+        await until(lambda: time.sleepers == [at(100)])
+        clock.wake_at("early", at(0))
+        await until(lambda: woken == ["early"])
+
+    run(test)
+
+
+def test_the_last_word_about_a_key_counts() -> None:
+    async def test(clock: Clock[str], time: ManualTime, woken: list[str]) -> None:
+        clock.wake_at("a", at(10))
+        clock.wake_at("a", at(30))
+        clock.wake_at("b", at(10))
+        clock.wake_at("b", None)
+        time.advance(29)
+        await asyncio.sleep(0.01)
+        assert woken == []
+        time.advance(1)
+        await until(lambda: woken == ["a"])
+
+    run(test)
+
+
+def test_a_clock_that_was_set_back_wakes_later() -> None:
+    async def test(clock: Clock[str], time: ManualTime, woken: list[str]) -> None:
+        clock.wake_at("a", at(10))
+        time.set(at(-3600))
+        await asyncio.sleep(0.01)
+        assert woken == []
+        time.set(at(10))
+        await until(lambda: woken == ["a"])
+
+    run(test)
+
+
+def test_it_does_not_turn_while_nothing_is_due() -> None:
+    async def test(clock: Clock[str], time: ManualTime, woken: list[str]) -> None:
+        looks = 0
+        now = time.now
+
+        def counting() -> datetime:
+            nonlocal looks
+            looks += 1
+            return now()
+
+        time.now = counting  # type: ignore[method-assign]
+        clock.wake_at("a", at(10))
+        await asyncio.sleep(0.05)
+        assert looks <= 3
+
+    run(test)
+
+
+def test_what_was_replaced_does_not_pile_up() -> None:
+    async def test(clock: Clock[str], time: ManualTime, woken: list[str]) -> None:
+        for second in range(10_000):
+            clock.wake_at("a", at(100 + second))
+        assert len(clock._heap) < 100
+        assert clock.next_due() == at(100 + 9_999)
+
+    run(test)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.none() | st.integers(0, 50)), max_size=30))
+def test_each_key_is_woken_once_at_its_last_time(words: list[tuple[str, int | None]]) -> None:
+    async def test(clock: Clock[str], time: ManualTime, woken: list[str]) -> None:
+        expected: dict[str, int] = {}
+        for key, second in words:
+            clock.wake_at(key, None if second is None else at(second))
+            expected.pop(key, None)
+            if second is not None:
+                expected[key] = second
+        assert clock.next_due() == min((at(second) for second in expected.values()), default=None)
+        time.set(at(50))
+        await until(lambda: len(clock) == 0)
+        assert sorted(woken) == sorted(expected)
+        assert [expected[key] for key in woken] == sorted(expected.values())
+
+    run(test)
+
+
+def test_the_machines_clock_wakes_in_time() -> None:
+    async def test() -> None:
+        woken: list[str] = []
+        clock: Clock[str] = Clock(woken.append, SystemTime())
+        task = asyncio.create_task(clock.run())
+        due = SystemTime().now() + timedelta(seconds=0.05)
+        clock.wake_at("a", due)
+        await until(lambda: woken)
+        assert SystemTime().now() >= due
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(test())
