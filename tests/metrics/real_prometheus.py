@@ -50,6 +50,7 @@ def real_prometheus(program: Path, configuration: str = "") -> Iterator[RealProm
                 "--web.enable-remote-write-receiver",
                 "--log.level=error",
             ],
+            stderr=subprocess.DEVNULL,
         )
         try:
             _wait_until_ready(process, f"http://127.0.0.1:{port}")
