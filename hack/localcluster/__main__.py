@@ -68,20 +68,26 @@ def _list(_: argparse.Namespace) -> int:
 
 def _kubectl(options: argparse.Namespace) -> int:
     kubectl = str(ensure_built()["kubectl"])
-    os.execv(kubectl, [kubectl, f"--kubeconfig={_attached(options).kubeconfig}", *options.arguments])
+    os.execv(kubectl, [kubectl, f"--kubeconfig={_attached(options).kubeconfig}", *_words(options)])
 
 
 def _exec(options: argparse.Namespace) -> int:
     cluster = _attached(options)
     os.environ["KUBECONFIG"] = str(cluster.layout.kubeconfigs / "admin")
     os.environ["PATH"] = f"{ensure_built().search_path()}:{os.environ['PATH']}"
-    command = cluster.inside_command(options.arguments or [os.environ.get("SHELL", "/bin/sh")])
+    command = cluster.inside_command(_words(options) or [os.environ.get("SHELL", "/bin/sh")])
     os.execvp(command[0], command)
 
 
 def _kubeconfig(options: argparse.Namespace) -> int:
     print(_attached(options).kubeconfig)
     return 0
+
+
+def _words(options: argparse.Namespace) -> list[str]:
+    """The words behind `--`, which may be left out."""
+    words: list[str] = options.arguments
+    return words[1:] if words[:1] == ["--"] else words
 
 
 def _attached(options: argparse.Namespace) -> LocalCluster:

@@ -96,7 +96,7 @@ def _build_missing(items: list[_Item]) -> None:
     if not items:
         return
     progress = Progress(len(items))
-    if len(items) > 3:
+    if len(items) > 10:
         progress.note("building the programs of the local cluster, once: about 15 minutes on two cores")
     for item in items:
         with progress.step(item.name), atomic_directory(item.directory) as draft:

@@ -106,6 +106,7 @@ MODULE_FILES = (
     ModuleFiles(
         "contour-role", "contour", "github.com/projectcontour/contour", ("examples/contour/02-role-contour.yaml",)
     ),
+    ModuleFiles("kwok-role", "kwok", "sigs.k8s.io/kwok", ("kustomize/rbac/role.yaml",), group="kwok"),
     ModuleFiles(
         "kwok-stages",
         "kwok",

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from localcluster import machine
+from localcluster import kwok, machine
 from localcluster.api import ApiClient
 from localcluster.build import Programs, ensure_built
 from localcluster.control import ControlClient
@@ -118,7 +118,7 @@ class LocalCluster:
 
     def down(self) -> None:
         """End the cluster and wait until nothing of it is left."""
-        guardian = self._facts().get("guardian") if self.layout.facts.exists() else None
+        guardian = self.guardian if self.layout.facts.exists() else None
         if self._owner_pipe is not None:
             os.close(self._owner_pipe)
             self._owner_pipe = None
@@ -146,6 +146,11 @@ class LocalCluster:
     def prometheus_url(self) -> str:
         """Prometheus, as reached from this machine."""
         return f"http://127.0.0.1:{self._port(PROMETHEUS_ADDRESS)}"
+
+    @property
+    def guardian(self) -> int:
+        """Process id of the guardian, which stands outside and cleans up."""
+        return int(self._facts()["guardian"])
 
     @property
     def kubeconfig(self) -> Path:
@@ -209,6 +214,20 @@ class LocalCluster:
     def load_image(self, image: Image) -> None:
         """Make an image from files and hand it to the node; pods then use it without pulling."""
         import_image(self.control, self._programs, image)
+
+    def start_kwok(self, *, nodes: int = 10) -> ComponentHandle:
+        """Add fake nodes on which pods are Ready without running: label `type: kwok`, taint `kwok.x-k8s.io/node=fake`.
+
+        kwok is built at its first use. Calling it again adds the nodes that are missing.
+        """
+        programs = ensure_built(("kwok",))
+        handle = self.component(kwok.NAME)
+        if kwok.NAME not in self.control.statuses():
+            kwok.grant_access(self.api, programs)
+            self.control.define(kwok.component(self.layout, programs))
+        handle.start()
+        kwok.add_nodes(self.api, nodes)
+        return handle
 
     def _recipe(self, programs: Programs) -> Recipe:
         facts = self._facts()

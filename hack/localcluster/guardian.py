@@ -46,6 +46,7 @@ def sweep() -> None:
     directory = clusters_directory()
     for root in sorted(directory.iterdir()) if directory.exists() else []:
         layout = Layout(root)
+        # The guardian that is just starting makes its lock within a moment.
         with contextlib.suppress(OSError), layout.lock.open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             remove_traces(layout, Group(PREFIX + root.name) if os.geteuid() == 0 else None)

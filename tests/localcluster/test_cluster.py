@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from localcluster import PROMETHEUS_ADDRESS, Image, LocalCluster, Tree
 from localcluster.images import PYTHON
 
