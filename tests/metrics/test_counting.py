@@ -5,7 +5,7 @@ import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -59,7 +59,7 @@ class World:
         self.server.write((dict(labels), samples) for labels, samples in self.samples.items())
         self.samples.clear()
         due = tuple(datetime.fromtimestamp(self.start + second, UTC) for second in seconds)
-        provider = PrometheusProvider(self.server.url)
+        provider = PrometheusProvider(self.server.url, timedelta(seconds=10))
         try:
             collector = MetricsCollector(provider, Meters(CollectorRegistry()))
             subject = Subject("ml", "fraud", CANDIDATE, STABLE, 80, policy, due)

@@ -46,9 +46,12 @@ def fake() -> Iterator[FakePrometheus]:
 
 
 def collect(
-    fake: FakePrometheus, *subjects: Subject, registry: CollectorRegistry | None = None
+    fake: FakePrometheus,
+    *subjects: Subject,
+    registry: CollectorRegistry | None = None,
+    longest: timedelta = timedelta(seconds=10),
 ) -> dict[tuple[str, str], tuple[Tick, ...]]:
-    provider = PrometheusProvider(fake.url)
+    provider = PrometheusProvider(fake.url, longest)
     try:
         collector = MetricsCollector(provider, Meters(registry or CollectorRegistry()))
         return asyncio.run(collector.collect(subjects))
@@ -91,6 +94,13 @@ def test_no_answer_is_a_problem_that_says_which(fake: FakePrometheus, fault: Fau
     assert tick.problem is not None
     assert problem in tick.problem
     assert (tick.metrics, tick.requests) == ({}, None)
+
+
+def test_no_query_takes_longer_than_the_operator_is_set_to_wait(fake: FakePrometheus) -> None:
+    fake.fault = Fault.SLOW
+    ((tick,),) = collect(fake, subject(policy=POLICY), longest=timedelta(seconds=0.2)).values()
+    assert tick.problem is not None
+    assert "Prometheus did not answer within 0.2s" in tick.problem
 
 
 @pytest.mark.parametrize("fault", [Fault.EMPTY, Fault.NAN, Fault.WRONG_TIME])

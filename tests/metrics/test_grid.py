@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serin.metrics.grid import PHASES, SETTLE, due_ticks, next_tick, phase, ticks_between
+from serin.metrics.grid import PHASES, next_tick, phase, ticks_between
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -40,10 +40,3 @@ def test_a_phase_is_always_the_same_and_all_are_used() -> None:
     found = [phase(f"0b3f{number}") for number in range(200)]
     assert found == [phase(f"0b3f{number}") for number in range(200)]
     assert set(found) == set(range(PHASES))
-
-
-def test_due_are_whole_windows_of_the_analysis_that_have_settled() -> None:
-    interval = 10 * SECOND
-    assert due_ticks(NOON, NOON + 10 * SECOND, interval, 0) == ()
-    assert due_ticks(NOON, NOON + 10 * SECOND + SETTLE, interval, 0) == (NOON + 10 * SECOND,)
-    assert due_ticks(NOON + SECOND, NOON + 29 * SECOND, interval, 0) == (NOON + 20 * SECOND,)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from datetime import timedelta
 
 import uvloop
 from prometheus_client import CollectorRegistry
@@ -35,7 +36,7 @@ def main() -> int:
 async def _run(settings: Settings) -> None:
     configuration = await load_configuration(settings.kubeconfig)
     registry = CollectorRegistry()
-    provider = PrometheusProvider(settings.prometheus_url)
+    provider = PrometheusProvider(settings.prometheus_url, timedelta(seconds=settings.query_timeout))
     async with KubeClient(configuration, ClientMetrics(registry)) as client:
         collector = MetricsCollector(provider, Meters(registry))
         try:

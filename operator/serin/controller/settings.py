@@ -82,15 +82,14 @@ class Settings:
         _url,
         "Prometheus, where the counts of each version are asked for.",
     )
-    gateway_preset: str = _setting(
-        "contour",
-        _text,
-        "The preset that knows the proxy's own metrics: which series tell requests of a Service.",
-    )
     query_delay: float = _setting(
         "1s", _seconds, "How long after a tick's end Prometheus is asked, so that its last scrape is in."
     )
-    query_timeout: float = _setting("10s", _seconds, "How long one query may take; then there are no data.")
+    query_timeout: float = _setting(
+        "10s",
+        _seconds,
+        "How long one query may take, and at most four fifths of the analysis' interval; then there are no data.",
+    )
     status_refresh: float = _setting(
         "30s", _seconds, "How often counts in a status are brought up to date when nothing else changes."
     )

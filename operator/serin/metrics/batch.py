@@ -19,7 +19,6 @@ MAX_POINTS = 200_000
 MAX_SELECTOR = 1500
 """Characters of a label's regular expression. It stands in the query eight times, and the query in the URL."""
 
-LONGEST_TIMEOUT = timedelta(seconds=20)
 TIMEOUT_OF_INTERVAL = 0.8
 """The next tick must not wait for the answer to this one."""
 
@@ -67,9 +66,10 @@ def batches(subjects: Iterable[Subject]) -> Iterator[Batch]:
         preset = load_preset(name)
         for chunk in _chunks(sorted(members, key=lambda subject: subject.key)):
             expression = _expression(signal, preset, interval, chunk)
-            timeout = min(LONGEST_TIMEOUT, interval * TIMEOUT_OF_INTERVAL)
             for start, end in _spans(chunk, interval):
-                yield Batch(signal, preset, chunk, RangeQuery(expression, start, end, interval, timeout))
+                yield Batch(
+                    signal, preset, chunk, RangeQuery(expression, start, end, interval, interval * TIMEOUT_OF_INTERVAL)
+                )
 
 
 def _chunks(members: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:

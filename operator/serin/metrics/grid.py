@@ -9,10 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 PHASES = 4
 
-SETTLE = timedelta(seconds=1)
-"""How long after a tick its window is asked for: a scrape bears the time at which it began, and is stored when it is
-over. Asked at once, the last scrape of a window would be missed."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,9 +31,3 @@ def ticks_between(after: datetime, until: datetime, interval: timedelta, phase: 
         found.append(tick)
         tick += interval
     return tuple(found)
-
-
-def due_ticks(started_at: datetime, now: datetime, interval: timedelta, phase: int) -> tuple[datetime, ...]:
-    """The ticks of an analysis that can be asked for by now: whole windows since its start, settled."""
-    first_window = started_at + interval - timedelta(microseconds=1)
-    return ticks_between(first_window, now - SETTLE, interval, phase)

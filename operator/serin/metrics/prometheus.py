@@ -51,17 +51,19 @@ class PrometheusProvider:
 
     Args:
         url: such as http://prometheus.monitoring:9090, with a path prefix if there is one.
+        longest: how long a query may take, even if its own timeout is longer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, longest: timedelta) -> None:
         self._url = url.rstrip("/")
+        self._longest = longest
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="prometheus")
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
 
     async def query_range(self, query: RangeQuery) -> tuple[Series, ...]:
         """Answer a query in full, or raise a `MetricsError`."""
-        seconds = query.timeout.total_seconds()
+        seconds = min(query.timeout, self._longest).total_seconds()
         loop = asyncio.get_running_loop()
         try:
             # The time-out of requests is per read from the socket; this one bounds the whole.
