@@ -64,6 +64,7 @@ class Simulator:
     config_maps: dict[str, str] = field(default_factory=dict)
     user_service: dict[str, Any] | None = None
     route: dict[str, Any] | None = None
+    other_routes: list[dict[str, Any]] = field(default_factory=list)
     finalizers: tuple[str, ...] = ()
     deleting: bool = False
     gone: bool = False
@@ -106,6 +107,8 @@ class Simulator:
         for action in decided.actions:
             self.actions.append(action)
             self._do(action)
+            if isinstance(action, DryRun) and action.revision in self.invalid:
+                break  # the executor gives such a plan up
         if self.status.weight is not None and self.weights[-1:] != [self.status.weight]:
             self.weights.append(self.status.weight)
         self.last = decided
@@ -132,7 +135,7 @@ class Simulator:
                 resource_version="1",
                 spec=ModelDeploymentSpec.model_validate(deepcopy(self.spec)),
                 finalizers=self.finalizers,
-                deleting=self.deleting,
+                deleting_since=self.now if self.deleting else None,
             ),
             observed=Observed(
                 config_maps=dict(self.config_maps),
@@ -142,6 +145,7 @@ class Simulator:
                 copies=dict(self.copies),
                 user_service=self.user_service,
                 route=self.route,
+                other_routes=tuple(self.other_routes),
                 taken=frozenset(self.taken),
                 invalid=dict(self.invalid),
                 requests=tuple(self.requests),
@@ -170,6 +174,19 @@ class Simulator:
     def entry(self, revision: str | None) -> Any:
         """One revision's status."""
         return next(entry for entry in self.status.revisions if entry.revision == revision)
+
+    @property
+    def stable(self) -> str:
+        """The stable revision."""
+        assert self.status.stable is not None
+        return self.status.stable
+
+    @property
+    def route_generation(self) -> int:
+        """How often the route was written."""
+        assert self.route is not None
+        generation: int = self.route["metadata"]["generation"]
+        return generation
 
     @property
     def split(self) -> dict[str, int]:
@@ -304,7 +321,9 @@ class Simulator:
             "Service": self.services,
             "ControllerRevision": self.records,
         }
-        if action.target.kind == "ConfigMap":
+        if action.target.kind == "HTTPRoute":
+            self.other_routes = [route for route in self.other_routes if route["metadata"]["name"] != name]
+        elif action.target.kind == "ConfigMap":
             self.copies.pop(name)
         else:
             kinds[action.target.kind].pop(revision)

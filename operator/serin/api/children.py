@@ -13,6 +13,7 @@ REVISION_LENGTH = 10
 """Characters of a revision's hash: with a ModelDeployment's 52 and a hyphen they fill a Service name (63)."""
 
 _REVISION = re.compile(f"[{SAFE_ALPHABET}]{{{REVISION_LENGTH}}}")
+_REVISION_CHILD = re.compile(f"(.+)-[{SAFE_ALPHABET}]{{{REVISION_LENGTH}}}")
 _NOT_IN_A_LABEL = re.compile(r"[^0-9A-Za-z._-]")
 _LABEL_LENGTH = 63
 
@@ -46,6 +47,12 @@ class Owner:
         }
 
 
+def is_controlled_by(manifest: Mapping[str, Any], uid: str) -> bool:
+    """Whether the ModelDeployment of this uid controls the object: only then it is ours to touch."""
+    references = manifest["metadata"].get("ownerReferences") or ()
+    return any(reference.get("controller") and reference["uid"] == uid for reference in references)
+
+
 def revision_name(model: str, revision: str) -> str:
     """The name of a revision's Deployment, Service and ControllerRevision."""
     return f"{model}-{revision}"
@@ -55,6 +62,12 @@ def revision_in(model: str, name: str) -> str | None:
     """The revision whose child bears this name; None if it is no child of the ModelDeployment `model`."""
     prefix, _, revision = name.rpartition("-")
     return revision if prefix == model and _REVISION.fullmatch(revision) else None
+
+
+def model_in(name: str) -> str | None:
+    """The ModelDeployment of which a child of this name may be a revision's; None if the name is no such name."""
+    found = _REVISION_CHILD.fullmatch(name)
+    return found[1] if found else None
 
 
 def selector_labels(model: str, revision: str) -> dict[str, str]:

@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Iterable
 
-from serin.api.children import selector_labels
+from serin.api.children import is_controlled_by, selector_labels
 from serin.cluster.client import KubeClient
 from serin.cluster.errors import AlreadyExists, Conflict, Invalid, NotFound
 from serin.cluster.resources import CONFIG_MAP, POD, ObjectKey, Resource, key_of, resource_of
 from serin.controller.notes import Notes
-from serin.controller.observe import is_owned_by
 from serin.rollout.actions import (
     Action,
     Apply,
@@ -89,7 +88,7 @@ class Executor:
         except AlreadyExists as error:
             key = key_of(manifest)
             there = await self._client.get(resource_of(manifest), key.namespace, key.name)
-            if not is_owned_by(there, uid):
+            if not is_controlled_by(there, uid):
                 notes.name_is_taken(manifest["kind"], key.name)
                 raise Interrupted(f"{manifest['kind']} {key} is somebody else's") from error
 

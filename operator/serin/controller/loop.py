@@ -59,7 +59,7 @@ class Loop:
             return
         decided = plan(world)
         try:
-            written = await self._write_status(key, manifest, decided)
+            await self._write_status(key, manifest, decided)
         except Conflict:
             logger.debug("%s has changed since it was planned for", key)
             self.queue.add_after(key, AGAIN_SECONDS)
@@ -72,8 +72,6 @@ class Loop:
             logger.info("%s: %s", key, notice.message, extra={"object": str(key), "reason": notice.reason})
             self.events.record(manifest, notice.reason, notice.message, type=notice.type)
         await self._act(key, manifest, world, decided)
-        if written:
-            self.queue.add(key)
 
     def _observe(self, key: ObjectKey, manifest: Object) -> World:
         return observe(
@@ -84,15 +82,15 @@ class Loop:
             status_refresh_seconds=self.status_refresh_seconds,
         )
 
-    async def _write_status(self, key: ObjectKey, manifest: Object, decided: Plan) -> bool:
+    async def _write_status(self, key: ObjectKey, manifest: Object, decided: Plan) -> None:
         written = await self.writer.write(manifest, decided.status.to_dict())
         if written is None:
-            return False
+            return
+        # What was decided may allow the next thing at once: the changed object brings its key into the queue again.
         self.store.primary_changed(MODEL_DEPLOYMENT, key, written)
         rejected = decided.status.rejected
         if rejected is not None:
             self.store.notes(key).template_was_told(rejected.revision)
-        return True
 
     def _schedule(self, key: ObjectKey, decided: Plan) -> None:
         times: list[datetime] = [time for time in (decided.wake_at, self.store.notes(key).looks_again_at()) if time]

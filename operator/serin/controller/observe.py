@@ -1,13 +1,11 @@
 """From the cache to the argument of `plan()`."""
 
 import logging
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from serin.api.action import RolloutActionSpec
 from serin.api.base import parse_time
-from serin.api.children import Owner, revision_name
+from serin.api.children import Owner, is_controlled_by, revision_name
 from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus
 from serin.cluster.client import Object
@@ -55,7 +53,7 @@ def _desired(manifest: Object) -> Desired:
         resource_version=metadata["resourceVersion"],
         spec=ModelDeploymentSpec.model_validate(manifest["spec"]),
         finalizers=tuple(metadata.get("finalizers") or ()),
-        deleting="deletionTimestamp" in metadata,
+        deleting_since=parse_time(deleted) if (deleted := metadata.get("deletionTimestamp")) else None,
     )
 
 
@@ -71,20 +69,23 @@ def _observed(store: Store, desired: Desired) -> Observed:
     owner = desired.owner
     key = ObjectKey(owner.namespace, owner.name)
     notes = store.notes(key)
-    route = store.get(HTTP_ROUTE, ObjectKey(owner.namespace, route_name_of(desired.spec, owner.name)))
+    name = route_name_of(desired.spec, owner.name)
+    route = store.get(HTTP_ROUTE, ObjectKey(owner.namespace, name))
     taken = set(notes.taken())
     made_by_us = desired.spec.traffic is not None and desired.spec.traffic.gateway_api.http_route is None
-    if route is not None and made_by_us and not _is_owned(route, owner):
+    if route is not None and made_by_us and not is_controlled_by(route, owner.uid):
         taken.add(("HTTPRoute", owner.name))
         route = None
-    services = {item["metadata"]["name"]: item for item in store.children(key, SERVICE) if _is_owned(item, owner)}
+    services = {
+        item["metadata"]["name"]: item for item in store.children(key, SERVICE) if is_controlled_by(item, owner.uid)
+    }
     return Observed(
         config_maps=_config_maps(store, desired),
         records=_records(store, key, owner),
         workloads={
             revision: _workload(item)
             for item in store.children(key, DEPLOYMENT)
-            if _is_owned(item, owner) and (revision := revision_of(item))
+            if is_controlled_by(item, owner.uid) and (revision := revision_of(item))
         },
         services={
             revision: ServiceState(item["metadata"]["uid"], item["spec"]["ports"][0]["port"])
@@ -94,25 +95,20 @@ def _observed(store: Store, desired: Desired) -> Observed:
         copies={
             item["metadata"]["name"]: item["metadata"]["uid"]
             for item in store.children(key, CONFIG_MAP)
-            if _is_owned(item, owner)
+            if is_controlled_by(item, owner.uid)
         },
         user_service=services.get(owner.name),
         route=route,
+        other_routes=tuple(
+            item
+            for item in store.children(key, HTTP_ROUTE)
+            if desired.spec.traffic is None or item["metadata"]["name"] != name
+        ),
         taken=frozenset(taken),
         invalid=notes.invalid(),
         pods=notes.pods(),
         requests=tuple(_requests(store, key)),
     )
-
-
-def _is_owned(manifest: Mapping[str, Any], owner: Owner) -> bool:
-    return is_owned_by(manifest, owner.uid)
-
-
-def is_owned_by(manifest: Mapping[str, Any], uid: str) -> bool:
-    """Whether the ModelDeployment of this uid controls the object: only then it is ours to touch."""
-    references = manifest["metadata"].get("ownerReferences") or ()
-    return any(reference.get("controller") and reference["uid"] == uid for reference in references)
 
 
 def _config_maps(store: Store, desired: Desired) -> dict[str, str]:
@@ -128,7 +124,7 @@ def _records(store: Store, key: ObjectKey, owner: Owner) -> dict[str, Record]:
     records = {}
     for item in store.children(key, CONTROLLER_REVISION):
         revision = revision_of(item)
-        if revision is None or not _is_owned(item, owner):
+        if revision is None or not is_controlled_by(item, owner.uid):
             continue
         try:
             snapshot = snapshot_of(item)

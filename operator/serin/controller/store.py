@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from serin.api.children import model_in
 from serin.api.names import MODEL_LABEL
 from serin.cluster.client import Object
 from serin.cluster.reflector import OnChange
@@ -75,9 +76,9 @@ class Store:
                 self._notes.pop(key, None)
             self._enqueue(key)
         elif manifest is not None:
-            target = ObjectKey(key.namespace, manifest["spec"].get("modelDeployment", ""))
-            self._index_child(target, (ROLLOUT_ACTION, key))
-            self._enqueue(target)
+            for target in _owners(resource, key, manifest):
+                self._index_child(target, (resource, key))
+                self._enqueue(target)
 
     def child_changed(self, resource: Resource) -> OnChange:
         """What a reflector of this kind calls."""
@@ -86,12 +87,9 @@ class Store:
             before = self._objects[resource].get(key)
             if not self._keep(resource, key, manifest):
                 return
-            for seen in (before, manifest):
-                model = ((seen or {}).get("metadata", {}).get("labels") or {}).get(MODEL_LABEL)
-                if model:
-                    owner = ObjectKey(key.namespace, model)
-                    self._index_child(owner, (resource, key))
-                    self._enqueue(owner)
+            for owner in _owners(resource, key, before) | _owners(resource, key, manifest):
+                self._index_child(owner, (resource, key))
+                self._enqueue(owner)
             for interested in self._interested.get((resource, key), ()):
                 self._enqueue(interested)
 
@@ -116,11 +114,7 @@ class Store:
     def _forget_child(self, resource: Resource, key: ObjectKey, known: Object | None) -> None:
         if known is None:
             return
-        model = (known["metadata"].get("labels") or {}).get(MODEL_LABEL)
-        if resource == ROLLOUT_ACTION:
-            model = known["spec"].get("modelDeployment")
-        if model:
-            owner = ObjectKey(key.namespace, model)
+        for owner in _owners(resource, key, known):
             self._children[owner].discard((resource, key))
             if not self._children[owner]:
                 del self._children[owner]
@@ -138,6 +132,20 @@ class Store:
 
 def _version(manifest: Object) -> int:
     return int(manifest["metadata"]["resourceVersion"])
+
+
+def _owners(resource: Resource, key: ObjectKey, manifest: Object | None) -> set[ObjectKey]:
+    """The ModelDeployments that an object belongs to: by its label, by name, or by the Services that it leads to."""
+    if manifest is None:
+        return set()
+    if resource == ROLLOUT_ACTION:
+        names = {manifest["spec"].get("modelDeployment", "")}
+    elif resource == HTTP_ROUTE:
+        backends = (ref for rule in manifest["spec"].get("rules") or () for ref in rule.get("backendRefs") or ())
+        names = {model for ref in backends if (model := model_in(ref.get("name", "")))}
+    else:
+        names = {(manifest["metadata"].get("labels") or {}).get(MODEL_LABEL)}
+    return {ObjectKey(key.namespace, name) for name in names if name}
 
 
 def _interests(key: ObjectKey, manifest: Object) -> set[tuple[Resource, ObjectKey]]:

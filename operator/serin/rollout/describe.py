@@ -109,10 +109,11 @@ def _message(draft: Draft) -> str:
 
 
 def _step_message(draft: Draft) -> str:
-    status, judgement = draft.status, draft.world.judgement
+    status = draft.status
     step = status.step
     where = f"step {step.index} of {step.of} at {step.weight} %" if step else ""
-    word = f": {judgement.analysis.message}" if judgement and draft.desired.spec.analysis else ""
+    # The word that is shown, not the latest: a message that changed at every tick would be a write at every tick.
+    word = f": {status.analysis.message}" if status.analysis and draft.desired.spec.analysis else ""
     return where + word
 
 
@@ -154,6 +155,7 @@ def _facts(draft: Draft) -> dict[str, Fact]:
         if available and stable is not None
         else (FALSE, "NoPodsReady", "no version has pods that serve"),
         "TrafficShifted": _traffic_fact(draft),
+        "ServiceReady": _service_fact(draft),
         "AnalysisHealthy": _analysis_fact(draft),
         "Paused": (TRUE, "Paused", status.message)
         if status.phase is Phase.PAUSED
@@ -181,6 +183,16 @@ def _traffic_fact(draft: Draft) -> Fact:
         return FALSE, "NoStable", "no version is routed to yet"
     split = ", ".join(f"{e.revision} {e.weight} %" for e in draft.status.revisions if e.weight is not None)
     return (TRUE, "Accepted", split) if route.settled else (FALSE, "Pending", route.message)
+
+
+def _service_fact(draft: Draft) -> Fact:
+    """Whether the model can be reached inside the cluster by the ModelDeployment's name."""
+    name = draft.desired.owner.name
+    if ("Service", name) in draft.observed.taken:
+        return FALSE, "NameTaken", f"the Service {name} belongs to somebody else and is left alone"
+    if draft.observed.user_service is None:
+        return FALSE, "NotYetMade", f"the Service {name} is made when a version is Ready"
+    return TRUE, "Made", f"the Service {name} leads to the version that has the traffic"
 
 
 def _analysis_fact(draft: Draft) -> Fact:

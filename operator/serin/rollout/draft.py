@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from serin.api.status import HistoryEntry, ModelDeploymentStatus, Outcome, Phase, RevisionStatus, Role
-from serin.rollout.actions import Notice
+from serin.rollout.actions import Notice, Reference
 from serin.rollout.world import Desired, Observed, Workload, World
 
 HISTORY_LIMIT = 10
@@ -57,6 +57,10 @@ class Draft:
     def say(self, reason: str, message: str, kind: Literal["Normal", "Warning"] = "Normal") -> None:
         """Tell people by an Event."""
         self.notices.append(Notice(reason, message, kind))
+
+    def reference(self, api_version: str, kind: str, name: str) -> Reference:
+        """An object in the ModelDeployment's namespace."""
+        return Reference(api_version, kind, self.desired.owner.namespace, name)
 
     def revision(self, name: str | None) -> RevisionStatus | None:
         """The status of one revision."""

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from serin.api.children import revision_name
 from serin.api.names import REJECTED_ANNOTATION, ROLE_ANNOTATION
 from serin.api.status import RevisionStatus, Role
 from serin.rollout.actions import (
     Action,
-    Apply,
     Create,
     Delete,
     DryRun,
@@ -17,12 +15,12 @@ from serin.rollout.actions import (
     InspectPods,
     Merge,
     Patch,
-    Reference,
 )
+from serin.rollout.compare import applied, has
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import Target
-from serin.rollout.split import replaced_backend, route_name, wanted_split
-from serin.traffic import gateway_api, service
+from serin.rollout.routes import leave_other_routes, write_route
+from serin.traffic import service
 from serin.workloads import (
     Snapshot,
     controller_revision,
@@ -39,15 +37,12 @@ def effects(draft: Draft, named: Target | None) -> list[Action]:
     return [
         *_revisions(draft, named),
         *_user_service(draft),
-        *_route(draft),
+        *write_route(draft),
+        *leave_other_routes(draft),
         *_roles(draft),
         *_old_revisions(draft),
         *_look_at_pods(draft),
     ]
-
-
-def _reference(draft: Draft, api_version: str, kind: str, name: str) -> Reference:
-    return Reference(api_version, kind, draft.desired.owner.namespace, name)
 
 
 def _revisions(draft: Draft, named: Target | None) -> Iterator[Action]:
@@ -85,7 +80,7 @@ def _make(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator[A
     elif known.port != port:
         name = revision_name(owner.name, revision)
         yield Patch(
-            _reference(draft, "v1", "Service", name),
+            draft.reference("v1", "Service", name),
             (
                 {"op": "test", "path": "/metadata/uid", "value": known.uid},
                 {"op": "replace", "path": "/spec/ports/0/port", "value": port},
@@ -100,7 +95,7 @@ def _scale(draft: Draft, entry: RevisionStatus) -> Iterator[Action]:
     if workload is None or workload.replicas == entry.replicas:
         return
     yield Patch(
-        _reference(draft, "apps/v1", "Deployment", revision_name(draft.desired.owner.name, entry.revision)),
+        draft.reference("apps/v1", "Deployment", revision_name(draft.desired.owner.name, entry.revision)),
         (
             {"op": "test", "path": "/metadata/uid", "value": workload.uid},
             {"op": "replace", "path": "/spec/replicas", "value": entry.replicas},
@@ -123,48 +118,8 @@ def _user_service(draft: Draft) -> Iterator[Action]:
             draft.block("NameTaken", f"the Service {owner.name} belongs to somebody else: rename one of the two")
     elif observed.user_service is None:
         yield Create(wanted)
-    elif not _has(observed.user_service["spec"], wanted["spec"]):
-        yield _apply(wanted, observed.user_service["metadata"]["uid"])
-
-
-def _route(draft: Draft) -> Iterator[Action]:
-    """Write the decided weights. The route exists only when a version is Ready to be routed to."""
-    traffic, owner, route = draft.desired.spec.traffic, draft.desired.owner, draft.observed.route
-    split = wanted_split(draft.status, owner.name)
-    if traffic is None or not split:
-        return
-    port, name = draft.desired.spec.service.port, route_name(draft.world)
-    if traffic.gateway_api.http_route is not None:
-        backend = replaced_backend(draft.world)
-        if route is None or gateway_api.problems(route, backend, port, owner.name):
-            return
-        operations = gateway_api.edit_split(route, backend, split, port)
-        if operations:
-            yield Patch(_reference(draft, "gateway.networking.k8s.io/v1", "HTTPRoute", name), operations)
-        return
-    wanted = gateway_api.make_route(owner, traffic.gateway_api, port, split)
-    if ("HTTPRoute", name) in draft.observed.taken:
-        draft.block(
-            "NameTaken",
-            f"the HTTPRoute {name} belongs to somebody else: name it in traffic.gatewayAPI.httpRoute",
-        )
-    elif route is None:
-        yield Create(wanted)
-    elif not _has(route["spec"], wanted["spec"]):
-        yield _apply(wanted, route["metadata"]["uid"])
-
-
-def _apply(wanted: dict[str, Any], uid: str) -> Apply:
-    return Apply({**wanted, "metadata": {**wanted["metadata"], "uid": uid}})
-
-
-def _has(seen: Any, wanted: Any) -> bool:
-    """Whether an object has what we want; what the API server or others added beside it does not count."""
-    if isinstance(wanted, dict):
-        return isinstance(seen, dict) and all(key in seen and _has(seen[key], value) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        return isinstance(seen, list) and len(seen) == len(wanted) and all(map(_has, seen, wanted))
-    return bool(seen == wanted)
+    elif not has(observed.user_service["spec"], wanted["spec"]):
+        yield applied(wanted, observed.user_service["metadata"]["uid"])
 
 
 def _roles(draft: Draft) -> Iterator[Action]:
@@ -182,7 +137,7 @@ def _roles(draft: Draft) -> Iterator[Action]:
             annotations[REJECTED_ANNOTATION] = turned_away.model_dump_json(by_alias=True) if turned_away else None
         if annotations:
             name = revision_name(draft.desired.owner.name, entry.revision)
-            target = _reference(draft, "apps/v1", "ControllerRevision", name)
+            target = draft.reference("apps/v1", "ControllerRevision", name)
             yield Merge(target, {"metadata": {"annotations": annotations}})
 
 
@@ -210,14 +165,14 @@ def _delete(draft: Draft, revision: str) -> Iterator[Action]:
     workload, known = observed.workloads.get(revision), observed.services.get(revision)
     record = observed.records.get(revision)
     if workload is not None:
-        yield Delete(_reference(draft, "apps/v1", "Deployment", name), workload.uid)
+        yield Delete(draft.reference("apps/v1", "Deployment", name), workload.uid)
     if known is not None:
-        yield Delete(_reference(draft, "v1", "Service", name), known.uid)
+        yield Delete(draft.reference("v1", "Service", name), known.uid)
     for copy in (frozen_name(source, revision) for source in record.snapshot.config_maps) if record else ():
         if copy in observed.copies:
-            yield Delete(_reference(draft, "v1", "ConfigMap", copy), observed.copies[copy])
+            yield Delete(draft.reference("v1", "ConfigMap", copy), observed.copies[copy])
     if record is not None:
-        yield Delete(_reference(draft, "apps/v1", "ControllerRevision", name), record.uid)
+        yield Delete(draft.reference("apps/v1", "ControllerRevision", name), record.uid)
 
 
 def _look_at_pods(draft: Draft) -> Iterator[Action]:

@@ -12,6 +12,7 @@ from serin.scaling.capacity import surge
 
 TOOK_OVER = frozenset({Outcome.DEPLOYED, Outcome.PROMOTED, Outcome.RESTORED})
 PODS_LOOK_AGAIN = timedelta(seconds=10)
+REFUSAL_COUNTS_AFTER = timedelta(seconds=3)
 
 
 def advance(draft: Draft) -> None:
@@ -404,9 +405,14 @@ def _wait_for_pods(draft: Draft, revision: str, needed: int) -> None:
 
 
 def _wait_for_route(draft: Draft, message: str, *, refused: bool) -> None:
+    """A refusal counts after a moment: a Gateway says so of a Service that was made just now, too."""
     draft.wait(message)
-    if refused:
-        draft.block("RouteNotAccepted", message)
+    last = draft.status.last_progress_at
+    if refused and last is not None:
+        counts = last + REFUSAL_COUNTS_AFTER
+        draft.wake(counts)
+        if draft.now >= counts:
+            draft.block("RouteNotAccepted", message)
     elif _deadline_passed(draft):
         draft.block("RouteNotAccepted", f"{message}, for longer than progressDeadline")
 

@@ -22,8 +22,8 @@ def plan(world: World) -> Plan:
     Given the same world twice, it says the same twice; given the world that its own actions made, it asks for nothing.
     """
     draft = Draft(world)
-    if world.desired.deleting:
-        return plan_deletion(draft)
+    if world.desired.deleting_since is not None:
+        return plan_deletion(draft, world.desired.deleting_since)
     if FINALIZER not in world.desired.finalizers:
         return first_of_all(draft)
     recover_status(draft)

@@ -21,7 +21,7 @@ class Desired:
     spec: ModelDeploymentSpec
     resource_version: str
     finalizers: tuple[str, ...] = ()
-    deleting: bool = False
+    deleting_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Observed:
     records, workloads, services: by revision; copies: the uid of each frozen ConfigMap of ours, by name.
     user_service: the Service of ours that bears the ModelDeployment's name.
     route: the HTTPRoute that carries the traffic, whoever made it; None if it is not there.
+    other_routes: HTTPRoutes that lead to our revisions although the spec names another one, or none.
     taken: names that somebody else's objects bear, as (kind, name).
     invalid: the API server's words on a template that it refused, by revision.
     pods: why the pods of a revision are not Ready, by revision.
@@ -89,6 +90,7 @@ class Observed:
     copies: Mapping[str, str] = field(default_factory=dict)
     user_service: Mapping[str, Any] | None = None
     route: Mapping[str, Any] | None = None
+    other_routes: tuple[Mapping[str, Any], ...] = ()
     taken: frozenset[tuple[str, str]] = frozenset()
     invalid: Mapping[str, str] = field(default_factory=dict)
     pods: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,73 @@
+"""What is written to HTTPRoutes: the decided weights, and the way back where we lead traffic no more."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from serin.api.children import is_controlled_by
+from serin.rollout.actions import Action, Create, Delete, Patch, Reference
+from serin.rollout.compare import applied, has
+from serin.rollout.draft import Draft
+from serin.rollout.split import replaced_backend, route_name, settlement, wanted_split
+from serin.traffic import gateway_api
+
+
+def write_route(draft: Draft) -> Iterator[Action]:
+    """Write the decided weights. The route exists only when a version is Ready to be routed to."""
+    traffic, owner, route = draft.desired.spec.traffic, draft.desired.owner, draft.observed.route
+    split = wanted_split(draft.status, owner.name)
+    if traffic is None or not split:
+        return
+    port, name = draft.desired.spec.service.port, route_name(draft.world)
+    if traffic.gateway_api.http_route is not None:
+        backend = replaced_backend(draft.world)
+        if route is None or gateway_api.problems(route, backend, port, owner.name):
+            return
+        operations = gateway_api.edit_split(route, backend, split, port)
+        if operations:
+            yield Patch(_reference(draft, name), operations)
+        return
+    wanted = gateway_api.make_route(owner, traffic.gateway_api, port, split)
+    if ("HTTPRoute", name) in draft.observed.taken:
+        draft.block(
+            "NameTaken",
+            f"the HTTPRoute {name} belongs to somebody else: name it in traffic.gatewayAPI.httpRoute",
+        )
+    elif route is None:
+        yield Create(wanted)
+    elif not has(route["spec"], wanted["spec"]):
+        yield applied(wanted, route["metadata"]["uid"])
+
+
+def leave_other_routes(draft: Draft) -> Iterator[Action]:
+    """The spec names another route now, or none: once that one carries the traffic, the old ones are left."""
+    if draft.observed.other_routes and settlement(draft.world, draft.status).settled:
+        for route in draft.observed.other_routes:
+            yield from give_back(draft, route)
+
+
+def held_routes(draft: Draft) -> list[Mapping[str, Any]]:
+    """Routes of the user's own that we are in, or were in until a moment ago."""
+    traffic, owner = draft.desired.spec.traffic, draft.desired.owner
+    named = draft.observed.route if traffic is not None and traffic.gateway_api.http_route is not None else None
+    routes = (named, *draft.observed.other_routes)
+    return [route for route in routes if route is not None and not is_controlled_by(route, owner.uid)]
+
+
+def give_back(draft: Draft, route: Mapping[str, Any]) -> Iterator[Action]:
+    """Restore a user's own route; delete one that Serin made."""
+    owner, metadata = draft.desired.owner, route["metadata"]
+    target = _reference(draft, metadata["name"])
+    if is_controlled_by(route, owner.uid):
+        yield Delete(target, metadata["uid"])
+        return
+    operations = gateway_api.give_back(route, owner.name)
+    lost = gateway_api.cannot_give_back(route, owner.name)
+    if lost:
+        draft.say("RouteNotRestored", lost, "Warning")
+    if operations:
+        draft.say("RouteGivenBack", f"HTTPRoute {metadata['name']} gets its own backends back")
+        yield Patch(target, operations)
+
+
+def _reference(draft: Draft, name: str) -> Reference:
+    return draft.reference("gateway.networking.k8s.io/v1", "HTTPRoute", name)
