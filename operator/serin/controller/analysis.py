@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any, Protocol
 
 from serin.api.spec import Analysis, ModelDeploymentSpec
@@ -24,7 +25,8 @@ logger = logging.getLogger(__name__)
 
 ANALYZED = frozenset({Phase.PROGRESSING, Phase.PAUSED})
 MOST_TICKS_AT_ONCE = 500
-"""Of a long gap so many ticks are asked for at a time: Prometheus refuses more than 11,000 points a series."""
+"""Of a long gap so many ticks are asked for at a time: Prometheus refuses more than 11,000 points a series. Nothing is
+judged before all of them are there: the verdict on half a log is that of a time gone by."""
 
 
 class Collector(Protocol):
@@ -66,8 +68,7 @@ class Course:
         """The ticks that are missing by now, oldest first; an unanswered one is asked for again."""
         first_window = self.started_at + self.analysis.interval - timedelta(microseconds=1)
         after = max(first_window, self.ticks[-1].at) if self.ticks else first_window
-        due = ticks_between(after, now - delay, self.analysis.interval, phase(self.uid))
-        return due[:MOST_TICKS_AT_ONCE]
+        return ticks_between(after, now - delay, self.analysis.interval, phase(self.uid))
 
 
 @dataclass
@@ -133,12 +134,12 @@ class AnalysisDesk:
     async def _look(self) -> None:
         """One round for all that are due: their number does not change the number of queries."""
         now = self.time.now()
-        due = {
-            course.key: course.due(now, self.delay)
+        asked = [
+            (course, due)
             for course in self.courses.values()
-            if course.next_look(self.delay) <= now
-        }
-        subjects = [_subject(self.courses[key], ticks) for key, ticks in due.items() if ticks]
+            if course.next_look(self.delay) <= now and (due := course.due(now, self.delay))
+        ]
+        subjects = [_subject(course, due[:MOST_TICKS_AT_ONCE]) for course, due in asked]
         try:
             answers = await self.collector.collect(subjects)
         except Exception as error:
@@ -148,20 +149,26 @@ class AnalysisDesk:
                 subject.key: tuple(Tick(at=at, problem=f"{type(error).__name__}: {error}") for at in subject.due)
                 for subject in subjects
             }
-        for key, asked in due.items():
-            course = self.courses.get(key)
-            if course is not None and asked:
-                self._take(course, answers.get(key, ()), asked[-1])
+        for course, due in asked:
+            now_followed = self.courses.get(course.key)
+            # What was asked for one candidate says nothing of another that took its place meanwhile.
+            if now_followed is not None and now_followed.same_rollout(course):
+                self._take(now_followed, due, answers.get(course.key, ()))
 
-    def _take(self, course: Course, ticks: Sequence[Tick], asked_until: datetime) -> None:
-        answered = [tick for tick in ticks if tick.problem is None]
-        newest = max(ticks, key=lambda tick: tick.at, default=None)
+    def _take(self, course: Course, due: Sequence[datetime], ticks: Sequence[Tick]) -> None:
+        """Keep what was answered up to the first gap; what lies behind the gap is shown, and asked for again."""
+        answered = tuple(takewhile(lambda tick: tick.problem is None, ticks))
+        behind_gap = ticks[len(answered) :]
+        catching_up = 0 < len(answered) < len(due) and not behind_gap
         course = replace(
             course,
             ticks=(*course.ticks, *answered),
-            unanswered=newest if newest is not None and newest.problem is not None else None,
-            asked_until=asked_until,
+            unanswered=behind_gap[-1] if behind_gap else None,
+            asked_until=answered[-1].at if catching_up else due[-1],
         )
+        if catching_up:
+            self.courses[course.key] = course
+            return
         self.courses[course.key] = replace(course, judgement=_judge(course, self.time.now()))
         self.on_verdict(course.key)
 

@@ -1,0 +1,209 @@
+"""The desk asks for every tick once it is due, again after a failure, and for nobody twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fakes.manual_time import ManualTime
+from fakes.waiting import until
+from rollout.simulator import manifest
+from serin.api.spec import ModelDeploymentSpec
+from serin.api.status import ModelDeploymentStatus, Phase, StepKind, StepStatus, Verdict
+from serin.cluster.resources import ObjectKey
+from serin.controller import analysis as desk_module
+from serin.controller.analysis import AnalysisDesk
+from serin.judge import Counts, Pair, Tick
+from serin.metrics import Subject, SubjectKey
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = ObjectKey("ml", "fraud")
+DELAY = timedelta(seconds=1)
+SPEC = ModelDeploymentSpec.model_validate(
+    manifest(
+        analysis={
+            "interval": "4s",
+            "confirm": 1,
+            "minSamples": 1,
+            "metrics": [{"name": "error-rate", "threshold": "5%"}],
+        }
+    )
+)
+CLEAN = Pair(Counts(0, 10), Counts(0, 90))
+
+
+def status_of(candidate: str, since: datetime = START) -> ModelDeploymentStatus:
+    """A rollout in its first step."""
+    step = StepStatus(index=1, of=2, kind=StepKind.WEIGHT, weight=10, plan="plan", since=since)
+    return ModelDeploymentStatus(phase=Phase.PROGRESSING, candidate=candidate, stable="stable", step=step, weight=10)
+
+
+@dataclass
+class ScriptedCollector:
+    """Answers well, unless a time is `broken`; `gate` lets a test hold an answer back."""
+
+    asked: list[Subject] = field(default_factory=list)
+    broken: Callable[[datetime], bool] = lambda at: False
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def collect(self, subjects: Sequence[Subject]) -> dict[SubjectKey, tuple[Tick, ...]]:
+        """Every due tick of every subject."""
+        self.asked += subjects
+        await self.gate.wait()
+        return {subject.key: tuple(self._tick(at) for at in subject.due) for subject in subjects}
+
+    def _tick(self, at: datetime) -> Tick:
+        if self.broken(at):
+            return Tick(at, problem="Prometheus cannot be reached")
+        return Tick(at, {"error-rate": CLEAN}, Pair(Counts(0, 10), Counts(0, 90)))
+
+    @property
+    def times(self) -> list[list[float]]:
+        """What was asked for, in seconds since the start."""
+        return [[(at - START).total_seconds() for at in subject.due] for subject in self.asked]
+
+
+@asynccontextmanager
+async def running(collector: ScriptedCollector) -> AsyncIterator[tuple[AnalysisDesk, ManualTime, list[ObjectKey]]]:
+    """A desk at work, its time, and whom it told of."""
+    told: list[ObjectKey] = []
+    time = ManualTime(START)
+    collector.gate.set()
+    desk = AnalysisDesk(collector, told.append, time, DELAY)
+    task = asyncio.create_task(desk.run())
+    try:
+        yield desk, time, told
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def ticks_of(desk: AnalysisDesk) -> list[float]:
+    """The ticks that are kept, in seconds since the start."""
+    return [(tick.at - START).total_seconds() for tick in desk.courses[KEY].ticks]
+
+
+async def come(desk: AnalysisDesk, time: ManualTime, told: list[ObjectKey], seconds: float) -> None:
+    """Let the time come to this many seconds, and wait for the verdict."""
+    before = len(told)
+    time.set(START + timedelta(seconds=seconds))
+    await until(lambda: len(told) > before)
+
+
+@pytest.fixture(autouse=True)
+def _first_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ticks at whole multiples of the interval, so that a test can name them."""
+    monkeypatch.setattr(desk_module, "phase", lambda uid: 0)
+
+
+def test_a_tick_is_asked_for_when_its_last_scrape_is_in() -> None:
+    async def story() -> None:
+        collector = ScriptedCollector()
+        async with running(collector) as (desk, time, told):
+            desk.follow(KEY, "uid", SPEC, status_of("first"))
+            await until(lambda: time.sleepers == [START + timedelta(seconds=4) + DELAY])
+            assert collector.asked == []
+            await come(desk, time, told, 5)
+            await come(desk, time, told, 9)
+        assert collector.times == [[4.0], [8.0]]
+
+    asyncio.run(story())
+
+
+def test_what_was_not_answered_is_asked_for_again_in_one_query_and_holds_meanwhile() -> None:
+    async def story() -> None:
+        collector = ScriptedCollector(broken=lambda at: at > START + timedelta(seconds=4))
+        async with running(collector) as (desk, time, told):
+            desk.follow(KEY, "uid", SPEC, status_of("first"))
+            for seconds in (5, 9, 13):
+                await come(desk, time, told, seconds)
+            judgement = desk.judgement(KEY)
+            assert judgement is not None
+            assert (judgement.analysis.verdict, judgement.analysis.reason) == (Verdict.HOLD, "PrometheusUnavailable")
+            collector.broken = lambda at: False
+            await come(desk, time, told, 17)
+            assert ticks_of(desk) == [4.0, 8.0, 12.0, 16.0]
+            judgement = desk.judgement(KEY)
+            assert judgement is not None
+            assert judgement.analysis.verdict is Verdict.PASS
+            assert judgement.analysis.ticks == 4
+        assert collector.times == [[4.0], [8.0], [8.0, 12.0], [8.0, 12.0, 16.0]]
+
+    asyncio.run(story())
+
+
+def test_an_answer_behind_a_gap_is_shown_and_asked_for_again_so_that_the_log_has_no_holes() -> None:
+    async def story() -> None:
+        collector = ScriptedCollector(broken=lambda at: at == START + timedelta(seconds=8))
+        async with running(collector) as (desk, time, told):
+            desk.follow(KEY, "uid", SPEC, status_of("first"))
+            await come(desk, time, told, 13)
+            assert ticks_of(desk) == [4.0]
+            collector.broken = lambda at: False
+            await come(desk, time, told, 17)
+            assert ticks_of(desk) == [4.0, 8.0, 12.0, 16.0]
+
+    asyncio.run(story())
+
+
+def test_an_operator_that_starts_in_the_middle_asks_for_the_whole_analysis() -> None:
+    async def story() -> None:
+        collector = ScriptedCollector()
+        async with running(collector) as (desk, time, told):
+            time.set(START + timedelta(seconds=13))
+            desk.follow(KEY, "uid", SPEC, status_of("first"))
+            await until(lambda: told)
+        assert collector.times == [[4.0, 8.0, 12.0]]
+
+    asyncio.run(story())
+
+
+def test_a_long_gap_is_filled_in_pieces_and_judged_when_all_of_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk_module, "MOST_TICKS_AT_ONCE", 2)
+
+    async def story() -> None:
+        collector = ScriptedCollector()
+        async with running(collector) as (desk, time, told):
+            time.set(START + timedelta(seconds=21))
+            desk.follow(KEY, "uid", SPEC, status_of("first"))
+            await until(lambda: told)
+            assert told == [KEY]
+        assert collector.times == [[4.0, 8.0], [12.0, 16.0], [20.0]]
+
+    asyncio.run(story())
+
+
+def test_a_long_gap_that_cannot_be_filled_is_tried_once_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk_module, "MOST_TICKS_AT_ONCE", 2)
+
+    async def story() -> None:
+        collector = ScriptedCollector(broken=lambda at: True)
+        async with running(collector) as (desk, time, told):
+            time.set(START + timedelta(seconds=21))
+            desk.follow(KEY, "uid", SPEC, status_of("first"))
+            await until(lambda: told)
+            await until(lambda: time.sleepers == [START + timedelta(seconds=24) + DELAY])
+        assert collector.times == [[4.0, 8.0]]
+
+    asyncio.run(story())
+
+
+def test_an_answer_for_one_candidate_says_nothing_of_the_next() -> None:
+    async def story() -> None:
+        collector = ScriptedCollector()
+        async with running(collector) as (desk, time, told):
+            desk.follow(KEY, "uid", SPEC, status_of("first"))
+            collector.gate.clear()
+            time.set(START + timedelta(seconds=5))
+            await until(lambda: collector.asked)
+            desk.follow(KEY, "uid", SPEC, status_of("second", since=START + timedelta(seconds=6)))
+            collector.gate.set()
+            await until(lambda: time.sleepers)
+            assert desk.courses[KEY].candidate == "second"
+            assert ticks_of(desk) == []
+            assert told == []
+
+    asyncio.run(story())
