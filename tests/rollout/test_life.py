@@ -280,6 +280,20 @@ class TestAnalysis:
         healthy.pass_time(1)
         assert healthy.split[new] == 50
 
+    def test_a_hold_outlives_a_restart_of_the_operator_which_has_no_verdict_yet(self, healthy: Simulator) -> None:
+        new = roll_out(healthy, analysis=ANALYSIS)
+        healthy.verdict = Verdict.CONTINUE
+        healthy.pass_time(30)
+        healthy.verdict = Verdict.HOLD
+        healthy.pass_time(100)
+        healthy.verdict = None
+        healthy.pass_time(100)
+        healthy.verdict = Verdict.CONTINUE
+        healthy.pass_time(29)
+        assert healthy.split[new] == 10
+        healthy.pass_time(1)
+        assert healthy.split[new] == 50
+
     def test_a_step_needs_enough_ticks_and_samples(self, healthy: Simulator) -> None:
         new = roll_out(healthy, analysis=ANALYSIS)
         healthy.verdict, healthy.ticks = Verdict.CONTINUE, 2

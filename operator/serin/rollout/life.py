@@ -12,6 +12,7 @@ from serin.scaling.capacity import surge
 
 TOOK_OVER = frozenset({Outcome.DEPLOYED, Outcome.PROMOTED, Outcome.RESTORED})
 PODS_LOOK_AGAIN = timedelta(seconds=10)
+ANALYSIS_HOLDS = "AnalysisHolds"
 REFUSAL_COUNTS_AFTER = timedelta(seconds=3)
 
 
@@ -191,8 +192,8 @@ def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
         _wait_for_route(draft, route.message, refused=route.refused)
     elif _analysis_overdue(draft):
         _decide_without_evidence(draft, plan, stage)
-    elif _judged(draft) is Verdict.HOLD and stage.kind is not StepKind.PAUSE:
-        _hold(draft, "AnalysisHolds")
+    elif _analysis_holds(draft) and stage.kind is not StepKind.PAUSE:
+        _hold(draft, ANALYSIS_HOLDS)
     else:
         _release(draft)
         if _time_is_over(draft, stage) and _data_allow(draft, plan, stage):
@@ -230,6 +231,14 @@ def _judged(draft: Draft) -> Verdict | None:
     if draft.desired.spec.analysis is None or judgement is None or step is None:
         return None
     return judgement.analysis.verdict if judgement.step_since == step.since else None
+
+
+def _analysis_holds(draft: Draft) -> bool:
+    """Whether the step's time stands still. A hold outlives a restart: an operator without a verdict yet keeps it."""
+    step, verdict = draft.status.step, _judged(draft)
+    if verdict is None and draft.desired.spec.analysis is not None:
+        return step is not None and step.held_reason == ANALYSIS_HOLDS
+    return verdict is Verdict.HOLD
 
 
 def _analysis_overdue(draft: Draft) -> bool:
