@@ -251,6 +251,13 @@ def test_an_answer_in_a_proxys_own_words_is_told() -> None:
     assert str(error) == "GET pods ml/a: 502: <html> Bad Gateway</html>"
 
 
+def test_a_field_that_apply_does_not_know_is_invalid_though_the_server_says_500() -> None:
+    words = "failed to create typed patch object (ml/a; apps/v1, Kind=Deployment): .spec.imagee: field not declared"
+    error = errors.from_answer("PATCH deployments ml/a", 500, {"message": words})
+    assert type(error) is errors.Invalid
+    assert error.status == 500
+
+
 def test_requests_are_counted_by_verb_kind_and_answer() -> None:
     async def whole() -> None:
         registry = CollectorRegistry()

@@ -225,6 +225,9 @@ class KubeClient:
             async for line in _lines(response, request, silence_seconds):
                 yield _watch_event(request, line)
         finally:
+            # Nobody is there to hear the API server's farewell, for which a TLS connection would wait.
+            if response.connection is not None and response.connection.transport is not None:
+                response.connection.transport.abort()
             response.close()
 
     async def _list(self, resource: Resource, namespace: str, query: dict[str, str], accept: str) -> ObjectList:

@@ -10,7 +10,7 @@
         ├── Conflict                409  the object is another one by now (resourceVersion, uid)
         │   └── AlreadyExists       409  on create
         ├── Gone                    410  the resourceVersion is too old: list again
-        ├── Invalid                 400, 422  the object or the patch is refused
+        ├── Invalid                 400, 422 and some 500  the object or the patch is refused
         ├── Throttled               429  after the waits that the API server asked for
         └── ServerError             5xx, and whatever else is no success
 
@@ -112,6 +112,10 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
+_NOT_TYPED = "failed to create typed patch object"
+"""How server-side apply answers, with status 500, an object with an unknown field or a value of the wrong type."""
+
+
 def from_answer(
     request: str, status: int, body: bytes | str | Mapping[str, Any], *, retry_after: str | None = None
 ) -> ApiError:
@@ -130,6 +134,8 @@ def from_answer(
     if kind is Conflict and reason == "AlreadyExists":
         kind = AlreadyExists
     words = str(details.get("message") or "")
+    if kind is ServerError and _NOT_TYPED in words:
+        kind = Invalid
     return kind(request, status=status, reason=reason, words=words, retry_after=seconds)
 
 

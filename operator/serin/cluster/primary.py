@@ -39,6 +39,8 @@ class _Catalog:
         """The uid and the resourceVersion that was told last."""
         self.awaited: set[ObjectKey] | None = None
         """What the first sweep found and kopf has yet to tell; None before the first sweep."""
+        self.stream: asyncio.Transport | None = None
+        """The connection of kopf's watch."""
         self.missing = False
         """The cluster does not know the kind."""
         self.listed = asyncio.Event()
@@ -119,7 +121,15 @@ class PrimaryReflector:
             namespaces=[self._namespace] if self._namespace else [],
         )
         reclaim_signals()
-        await kopf.run_tasks(tasks, ignored=_AllTasks())
+        try:
+            await kopf.run_tasks(tasks, ignored=_AllTasks())
+        finally:
+            # Over TLS a watch that is closed waits for the API server's farewell, which nobody is there to hear.
+            for catalog in self._catalogs.values():
+                if catalog.stream is not None:
+                    catalog.stream.abort()
+                catalog.stream = None
+            await asyncio.sleep(0)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -151,7 +161,7 @@ class PrimaryReflector:
             return await handler(request)
 
         trace = aiohttp.TraceConfig()
-        trace.on_request_end.append(self._notice_list)
+        trace.on_request_end.append(self._notice)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=10, ssl=self._client.tls),
             headers={"User-Agent": f"serin/{__version__}"},
@@ -161,14 +171,19 @@ class PrimaryReflector:
             trust_env=False,
         )
 
-    async def _notice_list(
+    async def _notice(
         self, _session: aiohttp.ClientSession, _context: object, ended: aiohttp.TraceRequestEndParams
     ) -> None:
-        if ended.method != "GET" or ended.response.status != 200 or "watch" in ended.url.query:
+        """See which lists and watches kopf makes."""
+        if ended.method != "GET" or ended.response.status != 200:
             return
         for catalog in self._catalogs.values():
-            if ended.url.path.endswith(f"/{catalog.resource.plural}"):
+            if not ended.url.path.endswith(f"/{catalog.resource.plural}"):
+                continue
+            if "watch" not in ended.url.query:
                 catalog.listed.set()
+            elif ended.response.connection is not None:
+                catalog.stream = ended.response.connection.transport
 
     async def _sweep_when_asked(self, catalog: _Catalog) -> None:
         while True:
