@@ -1,6 +1,7 @@
 """A real cluster, the real operator as a process, and one namespace for each scenario."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import requests
+
 from localcluster import Image, LocalCluster, Tree
 from localcluster.images import PYTHON
 from scenarios.api import Api, eventually, session_of
+from scenarios.prometheus_proxy import PrometheusProxy
 from scenarios.stage import IMAGE, Stage
 
 HERE = Path(__file__).parent
@@ -21,8 +24,8 @@ ROOT = HERE.parent.parent
 class OperatorProcess:
     """`python -m serin.controller` against a cluster; may be killed and started again."""
 
-    def __init__(self, cluster: LocalCluster, folder: Path) -> None:
-        self._cluster, self._log = cluster, folder / "operator.log"
+    def __init__(self, cluster: LocalCluster, prometheus_url: str, folder: Path) -> None:
+        self._cluster, self._prometheus_url, self._log = cluster, prometheus_url, folder / "operator.log"
         self._port_file = folder / "port"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -31,7 +34,7 @@ class OperatorProcess:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SERIN_")},
             "SERIN_KUBECONFIG": str(self._cluster.kubeconfig),
-            "SERIN_PROMETHEUS_URL": self._cluster.prometheus_url,
+            "SERIN_PROMETHEUS_URL": self._prometheus_url,
             "SERIN_HTTP_ADDRESS": "127.0.0.1",
             "SERIN_HTTP_PORT": "0",
             "SERIN_LOG_FORMAT": "text",
@@ -45,6 +48,12 @@ class OperatorProcess:
         eventually(
             lambda: self.log().count("and begins") > before or self._process_ended(), what="the operator's start"
         )
+
+    @property
+    def url(self) -> str:
+        """Where it serves /metrics, /livez and /readyz."""
+        found = re.findall(r"Serving .* on ([0-9.]+:[0-9]+)", self.log())
+        return f"http://{found[-1]}"
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Stop it by a signal; returns its exit code."""
@@ -71,9 +80,26 @@ class OperatorProcess:
 
 
 @pytest.fixture(scope="session")
-def operator(cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+def _proxy(cluster: LocalCluster) -> Iterator[PrometheusProxy]:
+    with PrometheusProxy(cluster.prometheus_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def prometheus(_proxy: PrometheusProxy) -> Iterator[PrometheusProxy]:
+    """Prometheus as the operator reaches it; what a test spoils is well again afterwards."""
+    yield _proxy
+    _proxy.wrong = None
+
+
+@pytest.fixture(scope="session")
+def operator(
+    cluster: LocalCluster, _proxy: PrometheusProxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
     """The operator, watching all namespaces, from CRDs as a user installs them."""
     cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    for name in ("20-user-roles.yaml", "30-admission-policy.yaml"):
+        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests" / name))
     cluster.load_image(
         Image(
             IMAGE,
@@ -82,7 +108,7 @@ def operator(cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) ->
             distributions=("prometheus-client",),
         )
     )
-    process = OperatorProcess(cluster, tmp_path_factory.mktemp("operator"))
+    process = OperatorProcess(cluster, _proxy.url, tmp_path_factory.mktemp("operator"))
     process.start()
     try:
         yield process

@@ -73,7 +73,7 @@ class Load:
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=64)) as session:
             for number in range(MOST_REQUESTS):
                 due = began + number / self.rate
-                while not self._stop.is_set() and (wait := due - time.monotonic()) > 0:
+                while not self._stop.is_set() and (wait := due - time.monotonic()) > 0:  # noqa: ASYNC110 - it paces
                     await asyncio.sleep(min(wait, 0.1))
                 if self._stop.is_set() or time.monotonic() - began > LONGEST_SECONDS:
                     break

@@ -2,7 +2,9 @@
 
 Only the standard library, so that a pod starts in a tenth of a second. The environment says how good the version is:
 ERROR_SHARE of requests answered with 500, LATENCY seconds of work, ACCURACY of the predictions, START_DELAY seconds
-until it is ready, and SAYS, a text that it repeats in each answer.
+until it is ready, WARM_UP seconds since its start during which every request fails, and SAYS, a text that it repeats
+in each answer. A test inside the cluster may change its mind: /errors/0.5 sets the share of errors, /crash ends it at
+once.
 """
 
 import asyncio
@@ -20,12 +22,14 @@ ERROR_SHARE = float(os.environ.get("ERROR_SHARE", "0"))
 LATENCY = float(os.environ.get("LATENCY", "0"))
 ACCURACY = float(os.environ.get("ACCURACY", "0.95"))
 START_DELAY = float(os.environ.get("START_DELAY", "0"))
+WARM_UP = float(os.environ.get("WARM_UP", "0"))
 
 EDGES = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0)
 requests: Counter[str] = Counter({"success": 0, "error": 0})
 buckets: Counter[float] = Counter()
 outcomes: Counter[tuple[str, str]] = Counter({("yes", "yes"): 0, ("yes", "no"): 0})
 seconds = 0.0
+error_share = ERROR_SHARE
 started = time.monotonic()
 
 
@@ -51,11 +55,11 @@ def exposition() -> str:
 
 
 async def predict() -> tuple[int, str]:
-    global seconds
+    global seconds  # noqa: PLW0603 - one process, one server
     began = time.monotonic()
     if LATENCY:
         await asyncio.sleep(LATENCY)
-    failed = random.random() < ERROR_SHARE
+    failed = random.random() < error_share or time.monotonic() - started < WARM_UP
     took = time.monotonic() - began
     seconds += took
     requests["error" if failed else "success"] += 1
@@ -72,6 +76,12 @@ async def answer(path: str) -> tuple[int, str]:
         return 200, exposition()
     if path.startswith("/readyz"):
         return (200, "ready\n") if ready() else (503, "loading\n")
+    if path == "/crash":
+        os._exit(1)
+    if path.startswith("/errors/"):
+        global error_share
+        error_share = float(path.rpartition("/")[2])
+        return 200, "so be it\n"
     return await predict()
 
 

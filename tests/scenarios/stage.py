@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+
 from scenarios.api import Api, Object, eventually
 from scenarios.load import Load
 
 IMAGE = "serin.dev/scenario-model:test"
 NAME = "digits"
+ADMINISTRATOR = "serin-admin"
+"""The user of the cluster's own kubeconfig."""
 
 QUICK = {
     "interval": "2s",
@@ -127,9 +130,11 @@ class Stage:
         generation = self.object["metadata"]["generation"]
         return self.until(
             f"phase {phase}" + (f" of {version}" if version else ""),
-            lambda status: status.get("phase") == phase
-            and status.get("observedGeneration") == generation
-            and version in {None, status.get("version")},
+            lambda status: (
+                status.get("phase") == phase
+                and status.get("observedGeneration") == generation
+                and version in {None, status.get("version")}
+            ),
             within,
         )
 
@@ -165,10 +170,70 @@ class Stage:
         """Messages of the Events with a reason."""
         return [event["message"] for event in self.api.list("Event") if event.get("reason") == reason]
 
-    def act(self, action: str, *, user: str = "admin", revision: str | None = None, **spec: Any) -> Object:
-        """Create a RolloutAction."""
+    def deploy(self, manifest: Object) -> Object:
+        """Apply a version and wait until it has all the traffic; returns the status."""
+        self.apply(manifest)
+        return self.until_phase("Healthy", version=manifest["spec"]["model"]["version"])
+
+    @property
+    def resource_version(self) -> str:
+        """Now, as the API server counts: what is told `since` may begin with it."""
+        version: str = self.object["metadata"]["resourceVersion"]
+        return version
+
+    def statuses(self, since: str) -> list[Object]:
+        """Every status that was written since then."""
+        return [state.get("status") or {} for state in self.api.story("ModelDeployment", NAME, since)]
+
+    def steps(self, since: str) -> list[Object]:
+        """The steps that a rollout was in since then, in order, each as it was last written."""
+        steps: list[Object] = []
+        for status in self.statuses(since):
+            step = status.get("step")
+            if step is None:
+                continue
+            if steps and (steps[-1]["index"], steps[-1]["plan"]) == (step["index"], step["plan"]):
+                steps.pop()
+            steps.append(step)
+        return steps
+
+    def splits(self, since: str, name: str = NAME) -> list[dict[str, int]]:
+        """The splits that the route had since then, in order, each once."""
+        splits: list[dict[str, int]] = []
+        for route in self.api.story("HTTPRoute", name, since):
+            split = {
+                ref["name"]: ref.get("weight", 1) for rule in route["spec"]["rules"] for ref in rule["backendRefs"]
+            }
+            if not splits or splits[-1] != split:
+                splits.append(split)
+        return splits
+
+    def weights(self, version: str, since: str) -> list[int]:
+        """The weights that a version had in the route since then, in order, each once."""
+        name = f"{NAME}-{self.revision(version)}"
+        weights = [split[name] for split in self.splits(since) if name in split]
+        return [weight for number, weight in enumerate(weights) if number == 0 or weights[number - 1] != weight]
+
+    def stays(self, what: str, look: Callable[[Object], Any], *, seconds: float) -> None:
+        """Observe for a while that the status stays so: the claim is that nothing happens meanwhile."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            status = self.status
+            assert look(status), f"{what}: not any more: {status}\noperator: {self.operator_log()}"
+            time.sleep(0.2)
+
+    def act(
+        self,
+        action: str,
+        *,
+        user: str = ADMINISTRATOR,
+        api: Api | None = None,
+        revision: str | None = None,
+        **spec: Any,
+    ) -> Object:
+        """Create a RolloutAction; `api`: as whom, the administrator unless given."""
         current = self.object
-        return self.api.create(
+        return (api or self.api).create(
             {
                 "apiVersion": "serin.dev/v1alpha1",
                 "kind": "RolloutAction",
@@ -187,7 +252,9 @@ class Stage:
 
 def kubectl(command: Sequence[str], **options: Any) -> str:
     """Run kubectl as a person would."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, **options)
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=True, **options
+    )
     return done.stdout
 
 
