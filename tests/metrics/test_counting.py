@@ -112,6 +112,17 @@ def test_a_restarted_pod_counts_from_zero(world: World) -> None:
     assert world.candidate(*windows(2)) == [Counts(3, 33), Counts(3, 33)]
 
 
+def test_a_pod_that_was_down_at_the_edge_of_the_window_counts_from_zero(world: World) -> None:
+    world.bystander(30)
+    for second in range(-60, -10, SCRAPE):
+        world.scrape(second, "a", success=1000)
+    for second in (-10, 0):
+        world.failed_scrape(second, "a", "success")
+    for second in (20, 30):
+        world.scrape(second, "a", success=second, error=2)
+    assert world.candidate(WINDOW) == [Counts(2, 32)]
+
+
 def test_a_restart_is_one_for_all_series_of_the_pod(world: World) -> None:
     # The total fell and so shows the restart. The errors passed their old value: 4 alone would look like a rise by 1.
     world.bystander(30)
@@ -132,8 +143,10 @@ def test_a_new_pod_counts_from_zero(world: World) -> None:
 
 def test_the_first_error_counts_although_its_series_is_new(world: World) -> None:
     for second in range(-60, 31, SCRAPE):
-        outcomes = {"success": 500.0 + second} | ({"error": 1.0} if second >= 20 else {})
-        world.scrape(second, "a", **outcomes)
+        if second < 20:
+            world.scrape(second, "a", success=500 + second)
+        else:
+            world.scrape(second, "a", success=500 + second, error=1)
     assert world.candidate(WINDOW) == [Counts(1, 31)]
 
 
@@ -174,8 +187,10 @@ def test_a_pod_that_could_not_be_scraped_is_missing_and_then_made_up_for(world: 
 def test_while_prometheus_was_down_nothing_is_known_and_nothing_is_counted_twice(world: World, minutes: int) -> None:
     back = 60 * minutes
     for second in [*range(-300, 1, SCRAPE), *range(back, back + 91, SCRAPE)]:
-        outcomes = {"success": 100_000.0 + second} | ({"error": 3.0} if second >= back else {})
-        world.scrape(second, "a", **outcomes)
+        if second < back:
+            world.scrape(second, "a", success=100_000 + second)
+        else:
+            world.scrape(second, "a", success=100_000 + second, error=3)
     ends = windows(back // WINDOW + 3)
     counted = world.candidate(*ends)
     assert counted[: back // WINDOW - 1] == [None] * (back // WINDOW - 1)

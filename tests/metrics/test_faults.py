@@ -199,3 +199,14 @@ def test_what_was_asked_and_what_failed_is_counted(fake: FakePrometheus) -> None
     assert registry.get_sample_value("serin_prometheus_queries_total", {"signal": "requests"}) == 1
     assert registry.get_sample_value("serin_prometheus_query_seconds_count") == 3
     assert other.get_sample_value("serin_prometheus_query_failures_total", {"reason": "RefusedError"}) == 3
+
+
+def test_no_query_takes_longer_than_the_setting_allows(fake: FakePrometheus) -> None:
+    fake.fault = Fault.SLOW
+    provider = PrometheusProvider(fake.url, timedelta(seconds=0.2))
+    try:
+        collector = MetricsCollector(provider, Meters(CollectorRegistry()))
+        ((tick,),) = asyncio.run(collector.collect([subject(policy=analysis(ERROR_RATE, interval="10m"))])).values()
+    finally:
+        provider.close()
+    assert tick.problem == "Prometheus did not answer within 0.2s"
