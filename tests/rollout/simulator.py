@@ -80,6 +80,7 @@ class Simulator:
     accept_routes: bool = True
     actions: list[Action] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    reporting: bool = True
     reports: dict[str, str] = field(default_factory=dict)
     weights: list[int] = field(default_factory=list)
     last: Plan | None = None
@@ -329,6 +330,8 @@ class Simulator:
             kinds[action.target.kind].pop(revision)
 
     def _report(self, action: Report) -> None:
+        if not self.reporting:
+            return
         self.reports[action.target.name] = f"{action.status['phase']}: {action.status['message']}"
         self.requests = [
             replace(request, reported=True) if request.name == action.target.name else request

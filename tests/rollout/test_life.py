@@ -448,6 +448,20 @@ class TestRequests:
         assert "was meant for revision other" in healthy.reports["ask-1"]
         assert healthy.status.candidate is not None
 
+    def test_what_was_carried_out_but_not_yet_reported_is_not_done_twice(self, healthy: Simulator) -> None:
+        steps = [{"weight": 10}, {"pause": {}}, {"weight": 50}, {"pause": {}}]
+        new = roll_out(healthy, strategy={"canary": {"steps": steps}})
+        healthy.reporting = False
+        healthy.ask("resume")
+        for _ in range(20):
+            healthy.step()
+        assert healthy.split[new] == 50
+        assert phase_of(healthy) is Phase.PAUSED
+        healthy.reporting = True
+        healthy.settle()
+        assert healthy.reports == {"ask-1": "Done: the pause step is over"}
+        assert healthy.split[new] == 50
+
     def test_what_was_carried_out_is_recorded_before_it_is_reported(self, healthy: Simulator) -> None:
         roll_out(healthy)
         healthy.ask("pause")
