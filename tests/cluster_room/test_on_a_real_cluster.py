@@ -19,7 +19,7 @@ from serin.cluster.connect import load_configuration
 from serin.cluster.events import EventRecorder
 from serin.cluster.metrics import ClientMetrics
 from serin.cluster.primary import PrimaryReflector
-from serin.cluster.resources import CONFIG_MAP, EVENT, MODEL_DEPLOYMENT, ObjectKey, Resource
+from serin.cluster.resources import CONFIG_MAP, CONTROLLER_REVISION, EVENT, MODEL_DEPLOYMENT, ObjectKey, Resource
 from serin.cluster.status_writer import StatusWriter
 
 if TYPE_CHECKING:
@@ -177,5 +177,30 @@ def test_an_event_is_accepted_and_counted_up(cluster: LocalCluster, namespace: s
         task.cancel()
         listed = await client.list(EVENT, namespace)
         assert [event["count"] for event in listed.items if event["reason"] == "Seen"] == [2]
+
+    run(cluster, test)
+
+
+def test_a_controller_revision_can_be_annotated_whatever_its_data_hold(cluster: LocalCluster, namespace: str) -> None:
+    data = {
+        "z": [1, 2.0, 1.5, 1e-9, 1e22, True, None],
+        "args": ["a < b && c > d", 'say "hi", \\ and / too', "über 你好 😀 \u2028 \x7f\x85", "tab\tand\nline"],
+        "a": {"empty": {}, "list": []},
+    }
+
+    async def test(client: KubeClient) -> None:
+        await client.create(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "ControllerRevision",
+                "metadata": {"namespace": namespace, "name": "fraud-abc"},
+                "data": data,
+                "revision": 1,
+            }
+        )
+        patch = {"metadata": {"annotations": {"role": "stable"}}}
+        patched = await client.merge_patch(CONTROLLER_REVISION, namespace, "fraud-abc", patch)
+        assert patched["metadata"]["annotations"] == {"role": "stable"}
+        assert patched["data"] == data
 
     run(cluster, test)

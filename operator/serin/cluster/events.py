@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 EventType = Literal["Normal", "Warning"]
 
-BURST = 25
-REFILL_SECONDS = 300.0
+BURST = 60
+REFILL_SECONDS = 30.0
 SAME_SECONDS = 600.0
 LONGEST_MESSAGE = 1024
 LONGEST_QUEUE = 1000
