@@ -1,0 +1,75 @@
+"""The operator's manifests on the real API server: its pod is restricted, and its account can do what it needs."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from crds.files import ROOT
+from serin.cluster.resources import RESOURCES
+
+pytestmark = pytest.mark.cluster
+
+Kubectl = Callable[..., str]
+ACCOUNT = "system:serviceaccount:serin-system:serin-operator"
+
+
+@pytest.fixture(scope="session")
+def role(installed: Kubectl) -> Kubectl:
+    """`kubectl` of a cluster in which the operator's account has its role."""
+    for name in ("00-namespace.yaml", "10-cluster-role.yaml", "15-service-account.yaml"):
+        installed("apply", "-f", str(ROOT / "manifests" / name))
+    return installed
+
+
+def allowed(kubectl: Kubectl, verb: str, resource: str) -> bool:
+    """Whether the operator may do it in any namespace; what kubectl adds as a warning does not count."""
+    name, _, part = resource.partition("/")
+    within = ("--subresource", part) if part else ()
+    said = kubectl("auth", "can-i", verb, name, *within, "--as", ACCOUNT, "-A", check=False)
+    return said.splitlines()[0] == "yes"
+
+
+def test_the_operators_pod_is_admitted_where_only_restricted_ones_are(role: Kubectl) -> None:
+    documents = yaml.safe_load_all((ROOT / "manifests" / "40-operator.yaml").read_text())
+    deployment = next(each for each in documents if each["kind"] == "Deployment")
+    metadata = {"name": "admitted", "namespace": "serin-system"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": deployment["spec"]["template"]["spec"]}
+    role("create", "--dry-run=server", "-f", "-", input=json.dumps(pod))
+    del pod["spec"]["securityContext"]
+    refused = role("create", "--dry-run=server", "-f", "-", input=json.dumps(pod), check=False)
+    assert 'violates PodSecurity "restricted' in refused
+
+
+def test_the_operator_may_do_what_it_needs(role: Kubectl) -> None:
+    for resource in RESOURCES:
+        verb = {"pods": "list", "events": "create"}.get(resource.plural, "watch")
+        name = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+        assert allowed(role, verb, name), f"{verb} {name}"
+    for verb, name in (
+        ("patch", "modeldeployments.serin.dev"),
+        ("update", "modeldeployments.serin.dev/status"),
+        ("update", "rolloutactions.serin.dev/status"),
+        ("create", "deployments.apps"),
+        ("delete", "configmaps"),
+        ("patch", "httproutes.gateway.networking.k8s.io"),
+    ):
+        assert allowed(role, verb, name), f"{verb} {name}"
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"),
+    [
+        ("get", "secrets"),
+        ("create", "pods"),
+        ("create", "rolloutactions.serin.dev"),
+        ("patch", "rolloutactions.serin.dev"),
+        ("create", "modeldeployments.serin.dev"),
+        ("delete", "modeldeployments.serin.dev"),
+        ("promote", "modeldeployments.serin.dev"),
+        ("create", "clusterroles.rbac.authorization.k8s.io"),
+    ],
+)
+def test_the_operator_may_not_do_more(role: Kubectl, verb: str, name: str) -> None:
+    assert not allowed(role, verb, name)
