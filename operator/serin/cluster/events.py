@@ -1,8 +1,8 @@
 """Kubernetes Events: what `kubectl describe` shows, written beside the work and never in its way.
 
 The same news about the same object is counted up on one Event, as kubectl's users know it (`x5 over 2m`). An object
-that would flood the API server is held back by a token bucket, as client-go does it. What could not be written is
-counted in `/metrics`.
+that would flood the API server is held back by a token bucket, larger than client-go's: a rollout of many steps tells
+each of them. What could not be written is counted in `/metrics`.
 """
 
 import asyncio
