@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/:.*?## /\t/' | expand -t 16
 
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.ready: requirements.lock
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
@@ -53,3 +53,32 @@ demo: setup ## watch Serin promote good versions of a model and turn bad ones aw
 .PHONY: kind-demo
 kind-demo: setup ## the same story on kind, where Docker is to be had
 	PYTHONPATH=hack $(BIN)/python -m demo --platform kind $(DEMO_FLAGS)
+
+# A cluster to play with: see docs/local-cluster.md and docs/tutorials/first-rollout.md. CLUSTER names another one.
+LOCALCLUSTER = PYTHONPATH=hack $(BIN)/python -m localcluster $(if $(CLUSTER),--name $(CLUSTER))
+TUTORIAL = PYTHONPATH=hack:examples/demo/server $(BIN)/python -m tutorial $(if $(CLUSTER),--name $(CLUSTER))
+
+.PHONY: cluster-build
+cluster-build: setup ## build the programs of the local cluster into the cache, once
+	$(LOCALCLUSTER) build
+
+.PHONY: cluster-up
+cluster-up: setup ## start a local cluster that lives until cluster-down
+	$(LOCALCLUSTER) build
+	$(LOCALCLUSTER) up
+
+.PHONY: cluster-kubeconfig
+cluster-kubeconfig: setup ## print the path of its kubeconfig
+	@$(LOCALCLUSTER) kubeconfig
+
+.PHONY: cluster-images
+cluster-images: setup ## make the images of the operator and of the demo's model server, and load them
+	$(TUTORIAL) images
+
+.PHONY: cluster-requests
+cluster-requests: setup ## send requests through its gateway, and count who answers
+	$(TUTORIAL) requests
+
+.PHONY: cluster-down
+cluster-down: setup ## end it and leave nothing behind
+	$(LOCALCLUSTER) down

@@ -68,11 +68,11 @@ def _list(_: argparse.Namespace) -> int:
 
 def _kubectl(options: argparse.Namespace) -> int:
     kubectl = str(ensure_built()["kubectl"])
-    os.execv(kubectl, [kubectl, f"--kubeconfig={_attached(options).kubeconfig}", *_words(options)])
+    os.execv(kubectl, [kubectl, f"--kubeconfig={attached(options.name).kubeconfig}", *_words(options)])
 
 
 def _exec(options: argparse.Namespace) -> int:
-    cluster = _attached(options)
+    cluster = attached(options.name)
     os.environ["KUBECONFIG"] = str(cluster.layout.kubeconfigs / "admin")
     os.environ["PATH"] = f"{ensure_built().search_path()}:{os.environ['PATH']}"
     command = cluster.inside_command(_words(options) or [os.environ.get("SHELL", "/bin/sh")])
@@ -80,7 +80,7 @@ def _exec(options: argparse.Namespace) -> int:
 
 
 def _kubeconfig(options: argparse.Namespace) -> int:
-    print(_attached(options).kubeconfig)
+    print(attached(options.name).kubeconfig)
     return 0
 
 
@@ -90,10 +90,11 @@ def _words(options: argparse.Namespace) -> list[str]:
     return words[1:] if words[:1] == ["--"] else words
 
 
-def _attached(options: argparse.Namespace) -> LocalCluster:
-    found = _running(options.name)
+def attached(name: str) -> LocalCluster:
+    """The cluster of that name, if it is up."""
+    found = _running(name)
     if not found:
-        raise LocalClusterError(f"no cluster {options.name} is up; `up` starts it")
+        raise LocalClusterError(f"no cluster {name} is up; `up` starts it")
     return LocalCluster.attach(found[0])
 
 
@@ -101,7 +102,7 @@ def _running(name: str) -> list[Path]:
     return sorted(path.parent for path in clusters_directory().glob(f"{name}-??????/facts.json"))
 
 
-def _default_name() -> str:
+def default_name() -> str:
     """One name for each checkout, so that each has a cluster of its own."""
     checkout = Path(__file__).resolve().parents[2]
     return f"{checkout.name}-{hashlib.sha256(str(checkout).encode()).hexdigest()[:6]}"
@@ -109,7 +110,7 @@ def _default_name() -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="localcluster", description="A Kubernetes cluster without Docker.")
-    parser.add_argument("--name", default=_default_name(), help="which cluster (one for each checkout by default)")
+    parser.add_argument("--name", default=default_name(), help="which cluster (one for each checkout by default)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for run, name, text in (
         (_up, "up", "start a cluster that lives until `down`"),

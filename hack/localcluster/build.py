@@ -185,8 +185,11 @@ def _provide_nft(target: Path) -> None:
         target.symlink_to(installed)
         return
     root = debian.unpacked(("nftables",), cache_directory() / "programs" / "nftables")
-    libraries = debian.library_directory(root)
-    target.write_text(f'#!/bin/sh\nexport LD_LIBRARY_PATH={libraries}\nexec {root}/usr/sbin/nft "$@"\n')
+    libraries = debian.library_directory(root).relative_to(root)
+    target.write_text(
+        '#!/bin/sh\nroot="${0%/*}/../nftables"\n'
+        f'export LD_LIBRARY_PATH="$root/{libraries}"\nexec "$root/usr/sbin/nft" "$@"\n'
+    )
     target.chmod(0o755)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,6 +128,8 @@ class LocalCluster:
         if self._guardian is not None:
             self._guardian.wait(60)
             self._guardian = None
+        if guardian is None:
+            shutil.rmtree(self.layout.root, ignore_errors=True)  # it failed before it could
 
     @cached_property
     def _programs(self) -> Programs:
@@ -237,6 +240,7 @@ class LocalCluster:
     def _start_guardian(self, *, owned: bool) -> None:
         read, write = os.pipe()
         log = self.layout.logs / "guardian.log"
+        path = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")]
         with log.open("ab") as output:
             self._guardian = subprocess.Popen(
                 [sys.executable, "-c", RUN_GUARDIAN, str(self.layout.root), str(read) if owned else "none"],
@@ -245,7 +249,7 @@ class LocalCluster:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                env=os.environ | {"PYTHONPATH": str(PACKAGE_PARENT)},
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))},
             )
         os.close(read)
         if owned:

@@ -32,7 +32,7 @@ class Component:
     """Inherited sockets that the process gets as descriptors 3, 4, …"""
     stop_signal: int = signal.SIGKILL
     """Most get SIGKILL: a graceful end of the API server takes ten seconds that nobody needs here."""
-    start_timeout: float = 60.0
+    start_timeout: float = 120.0
     """Seconds from start to ready."""
 
     def to_message(self) -> dict[str, Any]:

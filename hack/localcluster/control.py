@@ -73,7 +73,7 @@ class ControlClient:
         """See Supervisor.define."""
         self._ask({"do": "define", "component": component.to_message()})
 
-    def start(self, name: str, *, timeout: float = 60) -> None:
+    def start(self, name: str, *, timeout: float = 120) -> None:
         """See Supervisor.start."""
         self._ask({"do": "start", "name": name}, timeout=timeout + START_MARGIN)
 

@@ -17,12 +17,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from localcluster.cgroups import PREFIX, Group, version_1_controllers
 from localcluster.layout import RELAYED, Layout, clusters_directory
 
+START_SECONDS = 60
 UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--cgroup", "--uts", "--ipc")
 FREE_OF_ROOT = ("--user", "--map-root-user")
 RUN_INSIDE = "import sys; from localcluster.inside import main; main(*sys.argv[1:])"
@@ -46,10 +48,13 @@ def sweep() -> None:
     directory = clusters_directory()
     for root in sorted(directory.iterdir()) if directory.exists() else []:
         layout = Layout(root)
-        # The guardian that is just starting makes its lock within a moment.
-        with contextlib.suppress(OSError), layout.lock.open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_traces(layout, Group(PREFIX + root.name) if os.geteuid() == 0 else None)
+        with contextlib.suppress(OSError):
+            # Without a lock its guardian is just starting, or never did.
+            if not layout.lock.exists() and time.time() - root.stat().st_mtime < START_SECONDS:
+                continue
+            with layout.lock.open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_traces(layout, Group(PREFIX + root.name) if os.geteuid() == 0 else None)
 
 
 def remove_traces(layout: Layout, group: Group | None) -> None:

@@ -7,6 +7,8 @@ them go on where a kernel setting cannot be changed, which is so in any nested n
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from localcluster.component import Component, Probe
@@ -68,7 +70,6 @@ def _containerd_configuration(recipe: Recipe) -> dict[str, Any]:
         "plugins": {
             "io.containerd.cri.v1.images": {"pinned_images": {"sandbox": PAUSE_IMAGE}},
             "io.containerd.cri.v1.runtime": {
-                "disable_cgroup": not recipe.limits,
                 "disable_apparmor": True,
                 "disable_hugetlb_controller": True,
                 "restrict_oom_score_adj": True,
@@ -90,16 +91,11 @@ def _containerd_configuration(recipe: Recipe) -> dict[str, Any]:
 
 
 def _write_rootless_runc(recipe: Recipe, runc: str) -> str:
-    """A runc that does not insist on control groups, nor on group 5 where a single id exists."""
+    """A program that containerd takes for runc and that does without control groups."""
     path = recipe.layout.configuration / "runc"
-    drop_group = ""
-    if recipe.user_namespace:
-        drop_group = (
-            'bundle=\nfor word in "$@"; do\n'
-            '  [ "$bundle" = next ] && sed -i \'s/,"gid=5"//; s/"gid=5",//\' "$word/config.json"\n'
-            '  bundle=; [ "$word" = --bundle ] && bundle=next\ndone\n'
-        )
-    path.write_text(f'#!/bin/sh\n{drop_group}exec {runc} --rootless=true "$@"\n')
+    script = Path(__file__).parent / "rootless_runc.py"
+    id_count = "one" if recipe.user_namespace else "many"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {script} {runc} {id_count} "$@"\n')
     path.chmod(0o755)
     return str(path)
 

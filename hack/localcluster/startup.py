@@ -31,7 +31,7 @@ COMPONENTS: dict[str, Callable[[Recipe], Component]] = {
     "prometheus": monitoring.prometheus,
     "coredns": names.coredns,
 }
-WHOLE_TIMEOUT = 60.0
+WHOLE_TIMEOUT = 120.0
 """Seconds until the node is Ready and the Gateway programmed."""
 
 

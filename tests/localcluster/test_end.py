@@ -95,20 +95,14 @@ def until_gone(doomed: Doomed, *, files: bool = True) -> None:
         time.sleep(0.05)
 
 
-def test_a_killed_owner_takes_everything_with_it(doomed: Doomed) -> None:
+def test_a_killed_owner_takes_everything_with_it_even_what_is_frozen(doomed: Doomed) -> None:
+    doomed.cluster.etcd.freeze()
+    doomed.cluster.kubelet.freeze()
     doomed.owner.send_signal(signal.SIGKILL)
 
     until_gone(doomed)
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", doomed.port), timeout=1):
         pass
-
-
-def test_frozen_components_do_not_hold_up_the_end(doomed: Doomed) -> None:
-    doomed.cluster.etcd.freeze()
-    doomed.cluster.kubelet.freeze()
-    doomed.owner.send_signal(signal.SIGINT)
-
-    until_gone(doomed)
 
 
 def test_after_a_killed_guardian_the_next_start_sweeps_up(doomed: Doomed) -> None:
