@@ -71,6 +71,8 @@ class Stage:
     api: Api
     gateway_url: str
     operator_log: Callable[[], str] = field(default=lambda: "")
+    may_fail: bool = False
+    """Whether the operator may fail at an attempt: only where a scenario takes something from it."""
 
     @property
     def host(self) -> str:
@@ -87,10 +89,11 @@ class Stage:
 
     def load(self, rate: float = 50.0) -> Load:
         """Real requests through Envoy, from when the first one is answered: a new host name takes Envoy a moment."""
-        eventually(self._is_served, what=f"an answer from {self.host}")
+        eventually(self.is_served, what=f"an answer from {self.host}")
         return Load(self.gateway_url, self.host, rate)
 
-    def _is_served(self) -> bool:
+    def is_served(self) -> bool:
+        """Whether this scenario's host name is answered."""
         try:
             return requests.get(self.gateway_url, headers={"Host": self.host}, timeout=5).status_code == 200
         except requests.ConnectionError:
