@@ -49,6 +49,7 @@ def test_a_console_block_becomes_commands_whose_output_is_compared() -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_every_command_of_the_tutorial_does_what_the_page_says(tmp_path: Path) -> None:
     for entry in ROOT.iterdir():
