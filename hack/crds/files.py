@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from crds.reference import reference
+from crds.settings import settings_reference
 from serin.api.crd import CUSTOM_RESOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,7 @@ def generated_files() -> dict[Path, str]:
         files[ROOT / "crds" / f"{resource.plural}.yaml"] = definition
         files[CHART_FILES / "crds" / f"{resource.plural}.yaml"] = definition
         files[ROOT / "docs" / "reference" / f"{resource.kind.lower()}.md"] = reference(resource)
+    files[ROOT / "docs" / "reference" / "settings.md"] = settings_reference()
     for name in IN_CHART:
         files[CHART_FILES / name] = (ROOT / "manifests" / name).read_text()
     return files
