@@ -90,8 +90,15 @@ def _start_gateway(recipe: Recipe, control: ControlClient, client: ApiClient) ->
     for name in ("gateway-api-crds", "contour-crds", "contour-role"):
         for file in sorted(recipe.programs[name].glob("*.yaml")):
             client.apply(file.read_text())
-    for kind in ("gatewayclasses", "gateways", "httproutes"):
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}.gateway.networking.k8s.io"
+    # Contour ends at its start if it cannot find one of the kinds that it watches.
+    for kind in (
+        "gatewayclasses.gateway.networking.k8s.io",
+        "gateways.gateway.networking.k8s.io",
+        "httproutes.gateway.networking.k8s.io",
+        "httpproxies.projectcontour.io",
+        "tlscertificatedelegations.projectcontour.io",
+    ):
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}"
         client.wait_for(f"{kind} established", path, lambda it: condition(it, "Established"), timeout=WHOLE_TIMEOUT)
     client.apply((MANIFESTS / "gateway.yaml").read_text())
     control.start("contour")
