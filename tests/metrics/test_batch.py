@@ -117,6 +117,6 @@ def test_small_helpers() -> None:
 
 
 def test_the_answer_bears_the_labels_of_the_revision_and_of_the_cell() -> None:
-    expression = counted("m", timedelta(seconds=30), scope=("rev",), by=("rev", "le"))
-    assert expression.startswith("sum by (rev, le) (")
+    expression = counted("m", timedelta(seconds=30), telling="m", scope=("rev",), by=("rev", "le"))
+    assert expression.startswith("(sum by (rev, le) (")
     assert "on (job, instance, rev)" in expression

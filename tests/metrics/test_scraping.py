@@ -25,7 +25,7 @@ from serin.metrics.grid import next_tick, ticks_between
 pytestmark = pytest.mark.cluster
 
 CANDIDATE, STABLE = "8f21c0a97e", "5c9d7f4b6d"
-POLICY = analysis(ERROR_RATE, LATENCY, ACCURACY, interval="2s")
+POLICY = analysis(ERROR_RATE, LATENCY, ACCURACY, interval="4s")
 
 
 class ModelServer(ThreadingHTTPServer):
@@ -110,7 +110,7 @@ class Pods:
     def configuration(self) -> str:
         return json.dumps(
             {
-                "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
+                "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
                 "scrape_configs": [{"job_name": "pods", "file_sd_configs": [{"files": [str(self._file)]}]}],
             }
         )

@@ -24,7 +24,7 @@ from serin.metrics.provider import (
 )
 
 _THREADS = 4
-_RETRY = Retry(total=1, read=0, backoff_factor=0.2, status_forcelist=(408, 429, 502, 503, 504))
+_RETRY = Retry(total=1, read=False, backoff_factor=0.2, status_forcelist=(408, 429, 502, 503, 504))
 """The next tick is the retry that matters."""
 
 

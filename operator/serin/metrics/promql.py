@@ -39,40 +39,47 @@ def selector(metric: str, matchers: Mapping[str, str]) -> str:
     return f"{metric}{{{inner}}}"
 
 
-def counted(series: str, window: timedelta, *, scope: Sequence[str], by: Sequence[str]) -> str:
+def counted(series: str, window: timedelta, *, telling: str, scope: Sequence[str], by: Sequence[str]) -> str:
     """How far counters rose within the window, by raw samples, summed after restarts are taken out.
 
-    A counter's value is its newest sample in the window; a series without one is missing in this window, and what it
-    counted appears in the next one that has a sample. The baseline is the newest sample before the window, within
-    `HISTORY`. So windows add up: every event that was scraped is counted once, in whatever windows it is asked for,
-    gaps in scraping included. What has no baseline is told apart:
+    The answer is the sum of each series' newest sample in the window, less the sum of its newest sample before the
+    window, within `HISTORY`. A target without a sample in the window is missing in it, and what it counted appears in
+    the next one that has a sample. So windows add up: every event that was scraped is counted once, gaps in scraping
+    included. What has nothing to subtract is told apart by Prometheus' own series `up`:
 
-    - a restart (any series of the target, or of the part of it that `scope` names, fell): all of them count from 0,
-      so that buckets and totals stay consistent;
-    - a new series of a target that was scraped well at the beginning of the window: it counts from 0;
+    - a restart (a `telling` series of the target, or of the part of it that `scope` names, fell): nothing is
+      subtracted from any of them, so that buckets and totals stay consistent;
+    - a new series of a target that was well scraped within `HISTORY`: it counts from 0;
     - a new target, while Prometheus was at work: it counts from 0;
     - everything else is left out of this window. A target that comes back after a long gap, or every target after
       Prometheus lost its data, would else count its whole life at once.
 
+    Which targets count is decided by target, of which there are few, and not by series: matching series with series
+    costs Prometheus twice the time (measured with 17,000 series).
+
     Args:
         series: a selector of counters.
         window: the window's length; it ends at the evaluation time.
+        telling: a selector of those of the series that tell a restart for all.
         scope: labels, apart from the target's own, whose series begin anew together (the labels of the revision).
         by: labels of the answer.
     """
     w, history = duration(window), duration(HISTORY)
-    target = "job, instance"
     together = ", ".join(dict.fromkeys(["job", "instance", *scope]))
-    now = f"last_over_time({series}[{w}])"
-    rise = f"({now} - last_over_time({series}[{history}] offset {w}))"
-    restarted = f"on ({together}) ({rise} < 0)"
-    seen = f"on ({target}) last_over_time(up[{history}] offset {w})"
+    seen = f"max_over_time(up[{history}] offset {w})"
     at_work = f"group(up offset {duration(window + _WARM)})"
-    return (
-        f"sum by ({', '.join(by)}) ("
-        f"({rise} unless {restarted})"
-        f" or ({now} and {restarted})"
-        f" or ({now} and on ({target}) (up offset {w} == 1))"
-        f" or (({now} unless {seen}) and on () {at_work})"
-        ")"
-    )
+    new = f"((max_over_time(up[{w}]) unless {seen}) and on () {at_work})"
+    restarted = f"on ({together}) ({_newest(telling, w)} - {_before(telling, w)} < 0)"
+    known = f"({_before(series, w)} and on (job, instance) (max_over_time(up[{w}]) == 1))"
+    labels = ", ".join(by)
+    risen = f"sum by ({labels}) ({_newest(series, w)} and on (job, instance) (({seen} == 1) or {new}))"
+    baseline = f"sum by ({labels}) ({known} unless {restarted})"
+    return f"({risen} - {baseline}) or {risen}"
+
+
+def _newest(series: str, window: str) -> str:
+    return f"last_over_time({series}[{window}])"
+
+
+def _before(series: str, window: str) -> str:
+    return f"last_over_time({series}[{duration(HISTORY)}] offset {window})"
