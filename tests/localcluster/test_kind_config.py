@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from localcluster.build import ensure_built
 
 CONFIG = Path(__file__).parents[2] / "kind-config.yaml"
