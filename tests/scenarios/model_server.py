@@ -29,7 +29,7 @@ requests: Counter[str] = Counter({"success": 0, "error": 0})
 buckets: Counter[float] = Counter()
 outcomes: Counter[tuple[str, str]] = Counter({("yes", "yes"): 0, ("yes", "no"): 0})
 seconds = 0.0
-error_share = ERROR_SHARE
+faults = {"errors": ERROR_SHARE}
 started = time.monotonic()
 
 
@@ -59,7 +59,7 @@ async def predict() -> tuple[int, str]:
     began = time.monotonic()
     if LATENCY:
         await asyncio.sleep(LATENCY)
-    failed = random.random() < error_share or time.monotonic() - started < WARM_UP
+    failed = random.random() < faults["errors"] or time.monotonic() - started < WARM_UP
     took = time.monotonic() - began
     seconds += took
     requests["error" if failed else "success"] += 1
@@ -79,8 +79,7 @@ async def answer(path: str) -> tuple[int, str]:
     if path == "/crash":
         os._exit(1)
     if path.startswith("/errors/"):
-        global error_share
-        error_share = float(path.rpartition("/")[2])
+        faults["errors"] = float(path.rpartition("/")[2])
         return 200, "so be it\n"
     return await predict()
 
