@@ -22,6 +22,8 @@ class Call:
     body: Any = None
     status: int = 0
     """What was answered; 0 while it is open, or when the connection was cut."""
+    ended: bool = False
+    """Whether it was answered or cut."""
 
     @property
     def watch(self) -> bool:

@@ -130,6 +130,8 @@ class FakeApiServer:
             call.status = refusal.code
             headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
             return web.json_response(refusal.status(), status=refusal.code, headers=headers)
+        finally:
+            call.ended = True
         call.status = code
         return web.json_response(body, status=code)
 
