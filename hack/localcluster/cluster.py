@@ -235,7 +235,7 @@ class LocalCluster:
     def _recipe(self, programs: Programs) -> Recipe:
         facts = self._facts()
         credentials = make_credentials(self.layout, outside_url=self.api_url)
-        return Recipe(self.layout, programs, credentials, limits=facts["limits"], user_namespace=os.geteuid() != 0)
+        return Recipe(self.layout, programs, credentials, limits=facts["limits"], one_id=facts["one_id"])
 
     def _start_guardian(self, *, owned: bool) -> None:
         read, write = os.pipe()

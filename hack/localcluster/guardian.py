@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import select
 import shutil
 import signal
@@ -93,16 +94,17 @@ def _start_inside(
 ) -> subprocess.Popen[bytes]:
     controllers = version_1_controllers() if group is not None else []
     descriptors = [it.fileno() for it in sockets]
+    identity, one_id = _identity()
     facts = {
         "guardian": os.getpid(),
         "ports": {target: it.getsockname()[1] for target, it in zip(RELAYED, sockets, strict=True)},
         "descriptors": descriptors,
         "limits": bool(controllers),
+        "one_id": one_id,
     }
     draft = layout.facts.with_suffix(".draft")
     draft.write_text(json.dumps(facts))
     draft.rename(layout.facts)
-    identity = () if group is not None else FREE_OF_ROOT
     return subprocess.Popen(
         [
             *(*UNSHARE, *identity, *PRIVATE, sys.executable, "-c", RUN_INSIDE),
@@ -111,6 +113,18 @@ def _start_inside(
         pass_fds=[alive, *descriptors],
         preexec_fn=group.enter if group is not None else None,  # noqa: PLW1509 — one thread alone runs here
     )
+
+
+def _identity() -> tuple[tuple[str, ...], bool]:
+    """Which flags make us root inside, and whether no other user id exists there then."""
+    if os.geteuid() == 0:
+        return (), False
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    ranges = Path("/etc/subuid").read_text().splitlines() if Path("/etc/subuid").exists() else []
+    owners = {line.partition(":")[0] for line in ranges}
+    if shutil.which("newuidmap") is not None and owners & {user, str(os.geteuid())}:
+        return (*FREE_OF_ROOT, "--map-auto"), False
+    return FREE_OF_ROOT, True
 
 
 def _wait_for_end(inside: subprocess.Popen[bytes], owner: int | None, ending: _EndRequests) -> None:

@@ -94,7 +94,7 @@ def _write_rootless_runc(recipe: Recipe, runc: str) -> str:
     """A program that containerd takes for runc and that does without control groups."""
     path = recipe.layout.configuration / "runc"
     script = Path(__file__).parent / "rootless_runc.py"
-    id_count = "one" if recipe.user_namespace else "many"
+    id_count = "one" if recipe.one_id else "many"
     path.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {script} {runc} {id_count} "$@"\n')
     path.chmod(0o755)
     return str(path)

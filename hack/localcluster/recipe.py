@@ -25,8 +25,8 @@ class Recipe:
     credentials: Credentials
     limits: bool
     """The kubelet may enforce limits in control groups of its own."""
-    user_namespace: bool
-    """Not root: one user id alone exists inside."""
+    one_id: bool
+    """One user id alone exists inside: not root, and no subordinate ids."""
 
     def component(
         self,
