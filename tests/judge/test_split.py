@@ -23,7 +23,7 @@ def log(candidate: float, stable: float, *, bad: float = 0.0, count: int = 3) ->
         pytest.param(20, 150, 1050, "TrafficMissing", id="far too little, every tick"),
         pytest.param(20, 139, 861, "TrafficUnverified", id="too little over all ticks, no tick alone says so"),
         pytest.param(5, 2, 998, "TrafficMissing", id="hardly any"),
-        pytest.param(5, 65, 935, "WithinLimit", id="two points are tolerated at a small weight"),
+        pytest.param(5, 680, 9320, "WithinLimit", id="two points are tolerated at a small weight"),
         pytest.param(100, 1000, 0, "WithinLimit", id="all"),
         pytest.param(100, 990, 10, "WithinLimit", id="stragglers of stable at the full weight"),
         pytest.param(100, 500, 500, "TrafficMissing", id="half at the full weight"),

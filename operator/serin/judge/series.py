@@ -82,7 +82,7 @@ def looks(pairs: Iterable[Pair], *, candidate: float, stable: float) -> tuple[Lo
     carried = Look()
     for pair in pairs:
         carried += pool((pair,))
-        if carried.candidate.total > 0 and carried.has_events(candidate=candidate, stable=stable):
+        if carried.has_events(candidate=candidate, stable=stable):
             found.append(carried)
             carried = Look()
     return tuple(found)
