@@ -9,12 +9,23 @@ from serin.judge.counts import NOTHING, Counts, Pair, Tick
 NO_DATA = Pair(None, None)
 
 
-def _sound(counts: Counts | None) -> Counts | None:
-    return counts if counts is not None and counts.sound else None
+def _is_sound(pair: Pair) -> bool:
+    return all(side is None or side.sound for side in (pair.candidate, pair.stable))
 
 
 def _sound_pair(pair: Pair) -> Pair:
-    return replace(pair, candidate=_sound(pair.candidate), stable=_sound(pair.stable))
+    if _is_sound(pair):
+        return pair
+    candidate, stable = (side if side and side.sound else None for side in (pair.candidate, pair.stable))
+    return replace(pair, candidate=candidate, stable=stable)
+
+
+def _sound_tick(tick: Tick) -> Tick:
+    pairs = tick.metrics.values()
+    if all(map(_is_sound, pairs)) and (tick.requests is None or _is_sound(tick.requests)):
+        return tick
+    metrics = {name: _sound_pair(pair) for name, pair in tick.metrics.items()}
+    return replace(tick, metrics=metrics, requests=_sound_pair(tick.requests) if tick.requests else None)
 
 
 def tidy(ticks: Iterable[Tick], *, started_at: datetime, interval: timedelta) -> tuple[Tick, ...]:
@@ -26,14 +37,7 @@ def tidy(ticks: Iterable[Tick], *, started_at: datetime, interval: timedelta) ->
         known = by_time.get(tick.at)
         if known is None or known.problem is not None:
             by_time[tick.at] = tick
-    return tuple(
-        replace(
-            tick,
-            metrics={name: _sound_pair(pair) for name, pair in tick.metrics.items()},
-            requests=_sound_pair(tick.requests) if tick.requests is not None else None,
-        )
-        for _, tick in sorted(by_time.items())
-    )
+    return tuple(_sound_tick(tick) for _, tick in sorted(by_time.items()))
 
 
 def of_step(ticks: Sequence[Tick], *, since: datetime, interval: timedelta) -> tuple[Tick, ...]:
@@ -63,13 +67,15 @@ class Look:
 
 def pool(pairs: Iterable[Pair]) -> Look:
     """The sum over ticks; a side without data adds nothing."""
-    candidate, stable = NOTHING, NOTHING
+    candidate_bad = candidate_total = stable_bad = stable_total = 0.0
     for pair in pairs:
         if pair.candidate is not None:
-            candidate += pair.candidate
+            candidate_bad += pair.candidate.bad
+            candidate_total += pair.candidate.total
         if pair.stable is not None:
-            stable += pair.stable
-    return Look(candidate, stable)
+            stable_bad += pair.stable.bad
+            stable_total += pair.stable.total
+    return Look(Counts(candidate_bad, candidate_total), Counts(stable_bad, stable_total))
 
 
 def looks(pairs: Iterable[Pair], *, candidate: float, stable: float) -> tuple[Look, ...]:
