@@ -82,3 +82,7 @@ cluster-requests: setup ## send requests through its gateway, and count who answ
 .PHONY: cluster-down
 cluster-down: setup ## end it and leave nothing behind
 	$(LOCALCLUSTER) down
+
+.PHONY: benchmark
+benchmark: setup ## measure what one file of benchmarks/ measures: make benchmark NAME=rollouts
+	PYTHONPATH=hack $(BIN)/python benchmarks/$(NAME).py $(FLAGS)
