@@ -15,7 +15,7 @@ from serin.cluster.resources import CONFIG_MAP, ObjectKey, Resource
 
 Object = dict[str, Any]
 
-QUICK = Patience(silence=0.15, period=5.0, first_retry=0.01, longest_retry=0.02, missing_kind=0.02)
+QUICK = Patience(silence=0.15, period=60.0, first_retry=0.01, longest_retry=0.02, missing_kind=0.02)
 
 
 def run(test: Callable[[FakeApiServer, KubeClient], Awaitable[None]], *, timeout_seconds: float = 5.0) -> None:

@@ -32,7 +32,7 @@ def test_apply_creates_then_changes_and_takes_back_what_is_left_out() -> None:
 
 def test_a_dry_run_changes_nothing() -> None:
     async def test(server: FakeApiServer, client: KubeClient) -> None:
-        answer = await client.apply(config_map(a="1"), dry_run=True, strict=True)
+        answer = await client.create(config_map(a="1"), dry_run=True)
         assert answer["data"] == {"a": "1"}
         assert server.store.all(server.store.kind("configmaps")) == []
         assert server.log[0].query["dryRun"] == "All"

@@ -143,6 +143,10 @@ def test_when_kopf_gives_up_it_is_begun_anew(monkeypatch: pytest.MonkeyPatch) ->
     run(test)
 
 
+def test_kopf_does_not_kill_the_process_after_it_gave_up() -> None:
+    assert primary._settings().process.ultimate_exiting_timeout is None
+
+
 def test_stopping_kopf_leaves_the_rest_of_the_process_alone() -> None:
     async def test(server: FakeApiServer, client: KubeClient) -> None:
         async with watching(client) as (reflector, _):

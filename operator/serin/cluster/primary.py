@@ -27,7 +27,6 @@ PrimaryChange = Callable[[Resource, ObjectKey, Object | None], None]
 """Told of each change: the object as it is now, or None if it is gone."""
 
 RETRY_SECONDS = 5.0
-EXIT_SECONDS = 20.0
 
 
 class _Catalog:
@@ -267,7 +266,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 5.0
     settings.networking.error_backoffs = (0.5, 1, 2, 4, 8)
-    settings.process.ultimate_exiting_timeout = EXIT_SECONDS
+    # kopf would kill the process so long after it gave up; it is begun anew instead.
+    settings.process.ultimate_exiting_timeout = None
     return settings
 
 
