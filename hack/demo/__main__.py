@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -45,29 +46,30 @@ def main() -> int:
 
 def perform(arguments: argparse.Namespace, directory: Path) -> int:
     """Start the cluster, install, tell, report."""
-    samples = train(directory)
-    with open_platform(arguments.platform) as platform:
-        prepare(platform, directory)
-        report, story_error = tell(platform, samples, arguments)
-        console = open_console()
-        if story_error is not None:
-            console.print(Text(evidence(platform)), soft_wrap=True)
-            console.print(Text(f"\n{story_error}", style="bold red"), soft_wrap=True)
-        console.print(render_report(report))
-        if os.environ.get("KEEP") == "1":
-            linger(platform, samples)
+    with ThreadPoolExecutor() as pool:
+        training = pool.submit(train, directory)
+        with open_platform(arguments.platform) as platform:
+            samples = prepare(platform, directory, training)
+            report, story_error = tell(platform, samples, arguments)
+            console = open_console()
+            if story_error is not None:
+                console.print(Text(evidence(platform)), soft_wrap=True)
+                console.print(Text(f"\n{story_error}", style="bold red"), soft_wrap=True)
+            console.print(render_report(report))
+            if os.environ.get("KEEP") == "1":
+                linger(platform, samples)
     return 0 if story_error is None and report.succeeded else 1
 
 
-def train(directory: Path) -> Samples:
-    """Train the models with the demo's own program, and read the images that it held out."""
+def train(directory: Path) -> tuple[str, Samples]:
+    """Train the models with the demo's own program; returns what it says, and the images that it held out."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "examples" / "demo" / "server")}
     command = [sys.executable, "-m", "digits", "train", "--output", str(directory)]
-    subprocess.run(command, env=environment, check=True)
+    told = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     held_out = directory / "held-out.json"
     samples = Samples.read(held_out)
     held_out.unlink()
-    return samples
+    return told, samples
 
 
 def open_platform(name: str) -> AbstractContextManager[Platform]:
@@ -81,13 +83,23 @@ def open_platform(name: str) -> AbstractContextManager[Platform]:
     return local_platform()
 
 
-def prepare(platform: Platform, models: Path) -> None:
-    """Bring images, operator and joiner into the cluster."""
-    print("images: building and loading", flush=True)
-    platform.load_images(models)
-    print("Serin: installing from crds/ and manifests/", flush=True)
+def prepare(platform: Platform, models: Path, training: Future[tuple[str, Samples]]) -> Samples:
+    """Bring images, operator and joiner into the cluster: the operator's part beside the models'."""
+    with ThreadPoolExecutor() as pool:
+        print("Serin: building its image, installing crds/ and manifests/", flush=True)
+        installing = pool.submit(bring_serin, platform)
+        told, samples = training.result()
+        print(f"{told}model server: building its image", flush=True)
+        platform.load_demo(models)
+        install_joiner(platform)
+        installing.result()
+    return samples
+
+
+def bring_serin(platform: Platform) -> None:
+    """Bring the operator's image and its objects into the cluster."""
+    platform.load_operator()
     install_serin(platform)
-    install_joiner(platform)
 
 
 def tell(platform: Platform, samples: Samples, arguments: argparse.Namespace) -> tuple[Report, StoryError | None]:

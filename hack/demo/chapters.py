@@ -12,7 +12,10 @@ SLOW_AFTER_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Chapter:
-    """One version of the model. `deadline` is in seconds; `badness` is what its users would suffer from."""
+    """One version of the model. `deadline` is in seconds; `badness` is what its users would suffer from.
+
+    `metric` is the one that must turn it away.
+    """
 
     name: str
     version: str
@@ -21,6 +24,7 @@ class Chapter:
     expected: Outcome
     deadline: float
     badness: Badness | None = None
+    metric: str = ""
     prometheus_goes_away: bool = False
 
     @property
@@ -34,52 +38,55 @@ CHAPTERS = (
         name="v1",
         version="1.0.0",
         title="v1 is deployed",
-        line="A first model, trained on 200 images. There is nothing to compare it with.",
+        line="A first model, trained on few images. There is nothing to compare it with.",
         expected=Outcome.DEPLOYED,
-        deadline=60,
+        deadline=120,
     ),
     Chapter(
         name="v2",
         version="2.0.0",
         title="v2 is better",
-        line="A better model, trained on all images. Serin gives it traffic step by step, then promotes it.",
+        line="Trained on all images. Serin gives it traffic step by step.",
         expected=Outcome.PROMOTED,
-        deadline=90,
+        deadline=150,
     ),
     Chapter(
         name="v3",
         version="3.0.0",
         title="v3 is less accurate",
-        line="It sees only the top of each image. It is fast and never fails: only late labels give it away.",
+        line="It sees only the top of each image. Only late labels give it away.",
         expected=Outcome.ROLLED_BACK,
-        deadline=90,
+        deadline=150,
         badness=Badness.WRONG,
+        metric="accuracy",
     ),
     Chapter(
         name="v4",
         version="4.0.0",
         title="v4 is slow",
-        line="The model of v2 behind a feature store that takes 300 ms. The promise is 250 ms for 95 of 100.",
+        line="v2's model behind a feature store that takes 300 ms. Promised are 250 ms.",
         expected=Outcome.ROLLED_BACK,
-        deadline=90,
+        deadline=150,
         badness=Badness.SLOW,
+        metric="latency",
     ),
     Chapter(
         name="v5",
         version="5.0.0",
         title="v5 fails",
-        line="Its new preprocessing cannot handle every image: one request in five is answered with a 500.",
+        line="Its preprocessing has a bug: one request in five is answered with a 500.",
         expected=Outcome.ROLLED_BACK,
-        deadline=90,
+        deadline=150,
         badness=Badness.ERROR,
+        metric="error-rate",
     ),
     Chapter(
         name="v6",
         version="6.0.0",
         title="v6 meets an outage",
-        line="A good model again. Then Prometheus stops: Serin must neither promote nor roll back.",
+        line="A good model. Then Prometheus stops: Serin may not go on, nor roll back.",
         expected=Outcome.PROMOTED,
-        deadline=120,
+        deadline=200,
         prometheus_goes_away=True,
     ),
 )

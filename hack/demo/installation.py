@@ -11,13 +11,10 @@ MANIFESTS = REPOSITORY / "examples" / "demo" / "manifests"
 
 
 def install_serin(platform: Platform) -> None:
-    """Apply CRDs, RBAC and the operator, tell it where Prometheus is, and wait until it is ready."""
-    platform.kubectl("apply", "-f", str(REPOSITORY / "crds"))
-    platform.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.serin.dev", "--timeout=30s")
-    platform.kubectl("apply", "-f", str(REPOSITORY / "manifests"))
-    prometheus = f"SERIN_PROMETHEUS_URL={platform.prometheus_for_pods}"
-    platform.kubectl("set", "env", "-n", OPERATOR_NAMESPACE, OPERATOR, prometheus)
-    platform.kubectl("rollout", "status", "-n", OPERATOR_NAMESPACE, OPERATOR, "--timeout=60s")
+    """Apply CRDs, RBAC and the operator, told where Prometheus is, and wait until it is ready."""
+    platform.kubectl("apply", "-k", str(MANIFESTS / "serin"))
+    platform.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.serin.dev", "--timeout=60s")
+    platform.kubectl("rollout", "status", "-n", OPERATOR_NAMESPACE, OPERATOR, "--timeout=120s")
 
 
 def install_joiner(platform: Platform) -> None:
@@ -27,7 +24,7 @@ def install_joiner(platform: Platform) -> None:
     literal = f"--from-literal=key={secrets.token_hex(16)}"
     platform.kubectl("apply", "-f", "-", given=platform.kubectl(*key, literal, "--dry-run=client", "-o", "yaml"))
     platform.kubectl("apply", "-f", str(MANIFESTS / "outcomes.yaml"))
-    platform.kubectl("rollout", "status", "-n", NAMESPACE, "deployment/outcomes", "--timeout=60s")
+    platform.kubectl("rollout", "status", "-n", NAMESPACE, "deployment/outcomes", "--timeout=120s")
 
 
 def evidence(platform: Platform) -> str:

@@ -30,19 +30,22 @@ class KindPlatform:
         """Use the cluster of this kubeconfig."""
         self.kubeconfig = kubeconfig
         self.gateway_url = GATEWAY_URL
-        self.prometheus_for_pods = "http://prometheus.serin-monitoring:9090"
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl against the cluster."""
         return command("kubectl", "--kubeconfig", str(self.kubeconfig), *arguments, given=given)
 
-    def load_images(self, models: Path) -> None:
-        """Build both images with Docker and load them into the node."""
-        operator = operator_image().name
-        command("docker", "build", "-q", "-t", operator, str(REPOSITORY))
+    def load_operator(self) -> None:
+        """Build the operator's image with Docker and load it into the node."""
+        name = operator_image().name
+        command("docker", "build", "-q", "-t", name, str(REPOSITORY))
+        command("kind", "load", "docker-image", "--name", CLUSTER, name)
+
+    def load_demo(self, models: Path) -> None:
+        """Build the demo's image with Docker and load it into the node."""
         demo = REPOSITORY / "examples" / "demo"
         command("docker", "build", "-q", "-t", DEMO_IMAGE, "--build-context", f"models={models}", str(demo))
-        command("kind", "load", "docker-image", "--name", CLUSTER, operator, DEMO_IMAGE)
+        command("kind", "load", "docker-image", "--name", CLUSTER, DEMO_IMAGE)
 
     def stop_prometheus(self) -> None:
         """Take its pod away; its data lie on the node."""

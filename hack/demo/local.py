@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.platforms import DEMO_IMAGE, REPOSITORY, StoryError
-from localcluster import PROMETHEUS_ADDRESS, Image, KubectlError, LocalCluster, LocalClusterError, Tree
+from localcluster import Image, KubectlError, LocalCluster, LocalClusterError, Tree
 from localcluster.images import operator_image
 
+KUBECTL_SECONDS = 180.0
+"""Longer than any wait that kubectl is told to keep."""
 SERVER = REPOSITORY / "examples" / "demo" / "server"
 
 
@@ -19,18 +21,20 @@ class LocalPlatform:
         self._cluster = cluster
         self.kubeconfig: Path = cluster.kubeconfig
         self.gateway_url: str = cluster.gateway_url.rstrip("/")
-        self.prometheus_for_pods = f"http://{PROMETHEUS_ADDRESS}"
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl against the cluster."""
         try:
-            return self._cluster.kubectl(*arguments, input=given)
+            return self._cluster.kubectl(*arguments, input=given, timeout=KUBECTL_SECONDS)
         except KubectlError as error:
             raise StoryError(f"kubectl {' '.join(arguments)}: {error}") from error
 
-    def load_images(self, models: Path) -> None:
-        """Build both images from files and import them."""
+    def load_operator(self) -> None:
+        """Build the operator's image from files and import it."""
         self._cluster.load_image(operator_image())
+
+    def load_demo(self, models: Path) -> None:
+        """Build the demo's image from files and import it."""
         self._cluster.load_image(demo_image(models))
 
     def stop_prometheus(self) -> None:

@@ -69,16 +69,21 @@ class Observer(Observation):
         )
         await self.see(
             ModelDeploymentStatus.model_validate(document.get("status") or {}),
-            tuple(sorted(map(event_line, events.items), key=lambda line: line.at)),
+            tuple(map(event_line, sorted(events.items, key=happened))),
         )
 
 
-def event_line(event: Any) -> EventLine:
-    """Read an event of either API group; one that repeats bears the time at which it last did."""
+def happened(event: Any) -> tuple[datetime, int]:
+    """Return when an event happened last, and what tells apart the events of one second."""
     series = event.series.last_observed_time if event.series else None
     at = series or event.last_timestamp or event.event_time or event.metadata.creation_timestamp
+    return at or datetime.now(UTC), int(event.metadata.resource_version or 0)
+
+
+def event_line(event: Any) -> EventLine:
+    """Read an event of either API group."""
     return EventLine(
-        at=at or datetime.now(UTC),
+        at=happened(event)[0],
         reason=event.reason or "",
         message=event.message or "",
         warning=event.type == "Warning",

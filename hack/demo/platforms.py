@@ -12,7 +12,7 @@ class StoryError(Exception):
 
 
 class Platform(Protocol):
-    """A running cluster with a Gateway `serin` in the namespace `serin-gateway`, and Prometheus."""
+    """A running cluster with a Gateway `serin` in `serin-gateway`, and a Service `prometheus` in `serin-monitoring`."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -22,15 +22,14 @@ class Platform(Protocol):
     def gateway_url(self) -> str:
         """Where requests enter, without a slash at the end."""
 
-    @property
-    def prometheus_for_pods(self) -> str:
-        """The URL at which the operator's pod finds Prometheus."""
-
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl, with `given` on its standard input; raises StoryError with what it said."""
 
-    def load_images(self, models: Path) -> None:
-        """Build the operator's image and the demo's with the models in it, and bring both to the node."""
+    def load_operator(self) -> None:
+        """Build the operator's image and bring it to the node."""
+
+    def load_demo(self, models: Path) -> None:
+        """Build the demo's image, with the models of this directory in it, and bring it to the node."""
 
     def stop_prometheus(self) -> None:
         """Stop Prometheus; its data stay."""

@@ -13,12 +13,6 @@ from demo.chapters import NAMESPACE, Chapter
 from demo.ledger import Account, Badness
 from demo.scene import percent
 
-BADNESS_WORDS = {
-    Badness.WRONG: "wrong answer",
-    Badness.SLOW: "slow answer",
-    Badness.ERROR: "error",
-}
-
 
 @dataclass(frozen=True)
 class ChapterResult:
@@ -58,27 +52,35 @@ def render_report(report: Report) -> RenderableType:
 def chapters(report: Report) -> RenderableType:
     """Draw a line for each chapter."""
     table = Table(
-        "", "VERSION", "OUTCOME", "TOOK", "REQUESTS", "ERRORS", "SLOW", "WRONG", "ROLLED BACK",
+        "", "VERSION", "OUTCOME", "TOOK", "REQUESTS", "FAILED", "SLOW", "WRONG", "FOUND IN",
         box=box.SIMPLE_HEAD, header_style="bright_black", padding=(0, 2, 0, 0), pad_edge=False,
     )  # fmt: skip
+    for column in table.columns[3:]:
+        column.justify = "right"
     for result in report.results:
         version = report.account.version(result.chapter.version)
-        wrong = percent(version.wrong / version.labelled) if version.labelled else "-"
-        exposed = ""
-        if result.exposed is not None and result.chapter.badness is not None:
-            exposed = f"{result.exposed:.1f} s after first {BADNESS_WORDS[result.chapter.badness]}"
         table.add_row(
             Text("✓", style="green") if result.as_expected else Text("✗", style="bold red"),
             result.chapter.version,
             result.outcome,
             f"{result.seconds:.0f} s",
             f"{version.requests:,}",
-            str(version.errors),
-            str(version.slow),
-            wrong,
-            exposed,
+            *(
+                share(count, total, style="bold red" if result.chapter.badness is badness else "default")
+                for badness, count, total in (
+                    (Badness.ERROR, version.errors, version.requests),
+                    (Badness.SLOW, version.slow, version.requests),
+                    (Badness.WRONG, version.wrong, version.labelled),
+                )
+            ),
+            f"{result.exposed:.1f} s" if result.exposed is not None else "",
         )
     return table
+
+
+def share(count: int, total: int, *, style: str) -> Text:
+    """Write a share of requests."""
+    return Text(percent(count / total), style=style) if total else Text("-")
 
 
 def totals(report: Report) -> RenderableType:
@@ -90,6 +92,7 @@ def totals(report: Report) -> RenderableType:
         text.append("\n".join(account.losses), style="red")
     else:
         text.append("None was lost through Serin's doing.", style="bold green")
+    text.append("\nFound in: from the first bad answer to the rollback.", style="not bold bright_black")
     if report.labels_refused:
         text.append(f"\n{report.labels_refused} labels did not reach the joiner.", style="yellow")
     return text

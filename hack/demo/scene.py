@@ -5,7 +5,7 @@ from datetime import datetime
 
 from demo.chapters import Chapter
 from demo.ledger import Account
-from serin.api.status import ModelDeploymentStatus, RevisionStatus, Role
+from serin.api.status import AnalysisStatus, ModelDeploymentStatus, RevisionStatus, Role
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,19 @@ class EventLine:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """The share of the traffic, in percent, that the version of a chapter had at one time."""
+
+    chapter: int
+    weight: int
+
+
+@dataclass(frozen=True)
 class Scene:
     """What is to be seen now. `elapsed` is in seconds since the story began.
 
-    `ended` holds, for every chapter that is over, whether it ended as it should.
+    `ended` holds, for every chapter that is over, whether it ended as it should; `timeline` what has been so far, in
+    even steps of time.
     """
 
     chapters: tuple[Chapter, ...]
@@ -33,11 +42,24 @@ class Scene:
     note: str = ""
     status: ModelDeploymentStatus = field(default_factory=ModelDeploymentStatus)
     events: tuple[EventLine, ...] = ()
+    timeline: tuple[Moment, ...] = ()
 
     @property
     def chapter(self) -> Chapter:
         """The chapter that is being told."""
         return self.chapters[self.current]
+
+    @property
+    def weight(self) -> int:
+        """How much of the traffic the chapter's version has, in percent."""
+        return sum(item.weight or 0 for item in self.status.revisions if item.version == self.chapter.version)
+
+    @property
+    def analysis(self) -> AnalysisStatus | None:
+        """The analysis of the chapter's version: also its last word, once the version is accepted or turned away."""
+        analysis = self.status.analysis
+        own = {item.revision for item in self.status.revisions if item.version == self.chapter.version}
+        return analysis if analysis is not None and analysis.revision in own else None
 
     @property
     def live_revisions(self) -> tuple[RevisionStatus, ...]:

@@ -13,7 +13,7 @@ from demo.recording import Recording
 from demo.scene import Scene
 from demo.view import WIDTH, render
 
-FRAME_SECONDS, LAST_FRAME_SECONDS = 2.0, 8.0
+FRAME_SECONDS, CHAPTER_END_SECONDS, LAST_FRAME_SECONDS = 1.5, 3.0, 8.0
 
 
 class Stage(Protocol):
@@ -46,8 +46,9 @@ class LiveStage:
         self._live = live
 
     def show(self, scene: Scene) -> None:
-        """Draw the scene."""
-        self._live.update(render(scene), refresh=True)
+        """Draw the scene as large as the terminal is now."""
+        width, height = self._live.console.size
+        self._live.update(render(scene, width=width, height=height), refresh=True)
 
 
 class RecordedStage:
@@ -65,7 +66,8 @@ class RecordedStage:
         moment = notable(scene)
         if moment is not None and moment not in self._seen:
             self._seen.add(moment)
-            self._recording.add(render(scene), seconds=FRAME_SECONDS)
+            ends = scene.status.candidate is None
+            self._recording.add(render(scene), seconds=CHAPTER_END_SECONDS if ends else FRAME_SECONDS)
 
     def end(self, content: RenderableType) -> None:
         """Keep the last picture and write the recording."""
@@ -74,16 +76,16 @@ class RecordedStage:
 
 
 def notable(scene: Scene) -> object | None:
-    """Tell apart the moments worth a frame: a candidate with numbers at each weight, a verdict, an outage."""
-    status = scene.status
-    if status.candidate is None or status.analysis is None or status.analysis.revision != status.candidate:
+    """Tell apart the moments worth a frame: numbers at each weight, a verdict, an outage, the end of a chapter."""
+    analysis = scene.analysis
+    if not scene.status.revisions or (analysis is None and scene.status.candidate is not None):
         return None
-    return (scene.current, status.phase, status.weight, status.analysis.verdict, scene.note)
+    return (scene.current, scene.weight, analysis and analysis.verdict, scene.note, len(scene.ended))
 
 
 def open_console() -> Console:
     """Return a console as wide as the terminal, or as the view where there is none."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH)
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
 
 
 @contextmanager
@@ -93,5 +95,5 @@ def open_stage(*, plain: bool) -> Iterator[Stage]:
     if plain or not console.is_terminal:
         yield PlainStage(console)
         return
-    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+    with Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop") as live:
         yield LiveStage(live)

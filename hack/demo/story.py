@@ -14,13 +14,14 @@ from demo.load import Load, LoadGenerator, Samples
 from demo.observer import Observation
 from demo.platforms import Platform, StoryError
 from demo.report import ChapterResult, Report
-from demo.scene import Scene
+from demo.scene import Moment, Scene
 from demo.stage import Stage
 from serin.api.status import HistoryEntry, ModelDeploymentStatus, Verdict
 
 MODEL_HOST, OUTCOME_HOST = "digits.example", "outcomes.example"
 PAINT_SECONDS = 0.5
-BETWEEN_CHAPTERS_SECONDS = 2.0
+MOMENT_SECONDS = 2.5
+BETWEEN_CHAPTERS_SECONDS = 3.0
 OUTAGE_AT_STEP = 2
 SEEN_HOLDING_SECONDS = 5.0
 
@@ -41,6 +42,7 @@ class Story:
         self._results: list[ChapterResult] = []
         self._current = 0
         self._note = ""
+        self._timeline: list[Moment] = []
         self._began = time.monotonic()
 
     async def tell(self) -> Report:
@@ -106,6 +108,7 @@ class Story:
             found = entry.outcome if entry else "nothing"
             why = entry.message if entry else ""
             raise StoryError(f"{chapter.title}: expected {chapter.expected}, found {found}. {why}")
+        assert_reason(status, chapter)
         return ChapterResult(
             chapter=chapter,
             seconds=time.monotonic() - started,
@@ -117,7 +120,7 @@ class Story:
     async def _outage(self, chapter: Chapter) -> None:
         """Stop Prometheus in the middle of the rollout, see that it holds, start Prometheus again."""
         await self._observation.until(at_step(chapter, OUTAGE_AT_STEP))
-        self._note = "Prometheus is stopped. Nobody knows how the candidate does: Serin must hold."
+        self._note = "Prometheus is stopped: nobody knows how v6 does. Serin must hold."
         await asyncio.to_thread(self._platform.stop_prometheus)
         try:
             held = await self._observation.until(holds)
@@ -148,7 +151,10 @@ class Story:
     async def _paint(self) -> None:
         """Show a scene twice a second, until cancelled."""
         while True:
-            self._stage.show(self._scene())
+            scene = self._scene()
+            if scene.elapsed >= len(self._timeline) * MOMENT_SECONDS:
+                self._timeline.append(Moment(self._current, scene.weight))
+            self._stage.show(scene)
             await asyncio.sleep(PAINT_SECONDS)
 
     def _scene(self) -> Scene:
@@ -162,6 +168,7 @@ class Story:
             note=self._note,
             status=self._observation.status,
             events=self._observation.events,
+            timeline=tuple(self._timeline),
         )
 
 
@@ -175,6 +182,25 @@ def ending(status: ModelDeploymentStatus, chapter: Chapter) -> HistoryEntry | No
     if status.candidate is not None:
         return None
     return next((entry for entry in status.history if entry.version == chapter.version), None)
+
+
+def assert_reason(status: ModelDeploymentStatus, chapter: Chapter) -> None:
+    """See that a version was turned away for what is wrong with it, and for nothing else."""
+    if not chapter.metric:
+        return
+    rejected, analysis = status.rejected, status.analysis
+    failed = {metric.name for metric in analysis.metrics if metric.verdict is Verdict.FAIL} if analysis else set()
+    if (
+        rejected is None
+        or (rejected.version, rejected.reason) != (chapter.version, "AnalysisFailed")
+        or not rejected.message.startswith(f"{chapter.metric}: ")
+        or failed != {chapter.metric}
+    ):
+        found = f"{rejected.version} for {rejected.reason}: {rejected.message}" if rejected is not None else "nothing"
+        raise StoryError(
+            f"{chapter.title}: expected that {chapter.metric} alone turns it away. "
+            f"Turned away is {found}; metrics that fail: {', '.join(sorted(failed)) or 'none'}"
+        )
 
 
 def at_step(chapter: Chapter, index: int) -> Condition:

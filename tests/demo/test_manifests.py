@@ -1,19 +1,18 @@
 """What the demo applies: six versions that differ in what their chapter says, and in nothing else."""
 
-import shutil
-import subprocess
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
 
-from demo.chapters import CHAPTERS, MODEL, NAMESPACE, SLOW_AFTER_SECONDS
+from demo.chapters import CHAPTERS, MODEL, NAMESPACE, SLOW_AFTER_SECONDS, Chapter
 from demo.installation import MANIFESTS
-from demo.platforms import DEMO_IMAGE
+from demo.platforms import DEMO_IMAGE, REPOSITORY
 from demo.story import MODEL_HOST, OUTCOME_HOST
 from serin.api.spec import ModelDeploymentSpec
 
+Render = Callable[[str], dict[str, Any]]
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -21,17 +20,20 @@ RESTRICTED = {
 }
 
 
-def rendered(overlay: str) -> dict[str, Any]:
+@pytest.fixture
+def rendered(kubectl: Callable[..., str]) -> Render:
     """Render an overlay as `kubectl apply -k` does."""
-    if shutil.which("kubectl") is None:
-        pytest.skip("there is no kubectl to render the overlays with")
-    words = ["kubectl", "kustomize", str(MANIFESTS / overlay)]
-    document: dict[str, Any] = yaml.safe_load(subprocess.run(words, capture_output=True, check=True).stdout)
-    return document
+
+    def render(overlay: str) -> dict[str, Any]:
+        document: dict[str, Any] = yaml.safe_load(kubectl("kustomize", str(MANIFESTS / overlay)))
+        return document
+
+    return render
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
-def test_every_chapter_applies_a_model_deployment_of_its_version(chapter: Any) -> None:
+def test_every_chapter_applies_a_model_deployment_of_its_version(chapter: Chapter, rendered: Render) -> None:
     document = rendered(chapter.overlay)
     assert document["metadata"] == {"name": MODEL, "namespace": NAMESPACE}
     spec = ModelDeploymentSpec.model_validate(document["spec"])
@@ -40,14 +42,16 @@ def test_every_chapter_applies_a_model_deployment_of_its_version(chapter: Any) -
     assert spec.traffic.gateway_api.hostnames == (MODEL_HOST,)
 
 
-def test_the_objective_for_latency_is_the_one_that_the_story_tells() -> None:
+@pytest.mark.cluster
+def test_the_objective_for_latency_is_the_one_that_the_story_tells(rendered: Render) -> None:
     spec = ModelDeploymentSpec.model_validate(rendered("v1")["spec"])
     assert spec.analysis is not None
     thresholds = {metric.name: metric for metric in spec.analysis.metrics}
     assert thresholds["latency"].latency_threshold.total_seconds() == SLOW_AFTER_SECONDS  # type: ignore[index]
 
 
-def test_v4_and_v5_are_the_model_of_v2_with_a_bug() -> None:
+@pytest.mark.cluster
+def test_v4_and_v5_are_the_model_of_v2_with_a_bug(rendered: Render) -> None:
     good, slow, failing = (rendered(name)["spec"] for name in ("v2", "v4", "v5"))
     assert good["model"]["uri"] == slow["model"]["uri"] == failing["model"]["uri"]
     bugs = [
@@ -56,13 +60,13 @@ def test_v4_and_v5_are_the_model_of_v2_with_a_bug() -> None:
     assert bugs == [[], ["DEMO_EXTRA_LATENCY_SECONDS"], ["DEMO_ERROR_RATE"]]
 
 
-def pod_templates() -> list[dict[str, Any]]:
-    outcomes = next(yaml.safe_load_all((MANIFESTS / "outcomes.yaml").read_text()))
-    return [rendered("v1")["spec"]["template"], outcomes["spec"]["template"]]
+def outcomes() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((MANIFESTS / "outcomes.yaml").read_text()))
 
 
-def test_pods_meet_the_restricted_level_and_are_scraped() -> None:
-    for template in pod_templates():
+@pytest.mark.cluster
+def test_pods_meet_the_restricted_level_and_are_scraped(rendered: Render) -> None:
+    for template in (rendered("v1")["spec"]["template"], outcomes()[0]["spec"]["template"]):
         container = template["spec"]["containers"][0]
         assert template["spec"]["securityContext"]["runAsNonRoot"]
         assert container["securityContext"] == RESTRICTED
@@ -71,11 +75,26 @@ def test_pods_meet_the_restricted_level_and_are_scraped() -> None:
 
 
 def test_the_joiners_pods_bear_no_label_that_prometheus_would_put_on_their_series() -> None:
-    labels = pod_templates()[1]["metadata"]["labels"]
+    labels = outcomes()[0]["spec"]["template"]["metadata"]["labels"]
     assert not any(label.startswith("serin.dev/") for label in labels)
 
 
 def test_labels_have_a_host_of_their_own() -> None:
-    route = list(yaml.safe_load_all((MANIFESTS / "outcomes.yaml").read_text()))[-1]
-    assert route["spec"]["hostnames"] == [OUTCOME_HOST]
-    assert Path(MANIFESTS / "namespace.yaml").is_file()
+    assert outcomes()[-1]["spec"]["hostnames"] == [OUTCOME_HOST]
+
+
+@pytest.mark.cluster
+def test_the_operator_is_installed_from_the_projects_manifests_and_told_where_prometheus_is(
+    kubectl: Callable[..., str],
+) -> None:
+    installed = list(yaml.safe_load_all(kubectl("kustomize", str(MANIFESTS / "serin"))))
+    plain = list(yaml.safe_load_all(kubectl("kustomize", str(REPOSITORY / "manifests"))))
+    changed = [(new, old) for new, old in zip(installed, plain, strict=True) if new != old]
+    assert [new["kind"] for new, _ in changed] == ["Deployment"]
+    containers = [it["spec"]["template"]["spec"]["containers"][0] for it in changed[0]]
+    settings = {it["name"]: it["value"] for it in containers[0]["env"]}
+    assert settings == {
+        "SERIN_PROMETHEUS_URL": "http://prometheus.serin-monitoring:9090",
+        "SERIN_STATUS_REFRESH": "3s",
+    }
+    assert containers[0] | {"env": []} == containers[1] | {"env": []}

@@ -1,5 +1,6 @@
 """A recording keeps the moments that are worth a frame, each once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.text import Text
@@ -17,7 +18,8 @@ NOBODY = Account(requests=0, lost=0, losses=(), per_second=0.0, versions=())
 def scene(*, candidate: str | None = "c", weight: int = 20, verdict: str = "Continue", note: str = "") -> Scene:
     at = "2026-11-24T12:00:00Z"
     analysis = {"revision": "c", "startedAt": at, "at": at, "verdict": verdict, "reason": "Word", "message": ""}
-    document = {"phase": "Progressing", "candidate": candidate, "weight": weight, "analysis": analysis}
+    revisions = [{"revision": "c", "version": "2.0.0", "role": "Candidate", "weight": weight}]
+    document = {"phase": "Progressing", "candidate": candidate, "revisions": revisions, "analysis": analysis}
     status = ModelDeploymentStatus.model_validate(document)
     return Scene(chapters=CHAPTERS, current=1, elapsed=1.0, account=NOBODY, note=note, status=status)
 
@@ -28,8 +30,12 @@ def test_a_new_weight_a_new_verdict_and_an_outage_are_moments_of_their_own() -> 
 
 
 def test_nothing_is_kept_while_there_is_nothing_to_judge() -> None:
-    assert notable(scene(candidate=None)) is None
-    assert notable(scene(candidate="another")) is None
+    assert notable(replace(scene(), status=ModelDeploymentStatus())) is None
+    assert notable(replace(scene(), current=2)) is None
+
+
+def test_the_end_of_a_chapter_is_a_moment() -> None:
+    assert notable(scene(candidate=None)) != notable(replace(scene(candidate=None), ended=(True, True)))
 
 
 def test_a_moment_is_kept_once_and_everything_is_shown(tmp_path: Path) -> None:
@@ -38,4 +44,7 @@ def test_a_moment_is_kept_once_and_everything_is_shown(tmp_path: Path) -> None:
         for it in (scene(), scene(), scene(weight=40)):
             stage.show(it)
         stage.end(Text("the end"))
-    assert (tmp_path / "demo.svg").read_text().count('<g class="show') == 3
+    picture = (tmp_path / "demo.svg").read_text()
+    assert picture.count("20 %") == 1
+    assert picture.count("40 %") == 1
+    assert picture.count("the end") == 1

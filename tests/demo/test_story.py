@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -47,15 +48,22 @@ class Words(Observation):
     """Platform and observation in one: `apply` makes a version live through what `endings` says."""
 
     kubeconfig = Path("kubeconfig")
-    prometheus_for_pods = ""
 
-    def __init__(self, gateway_url: str, *, endings: dict[str, Outcome], goes_on_in_outage: bool = False) -> None:
+    def __init__(
+        self,
+        gateway_url: str,
+        *,
+        endings: dict[str, Outcome],
+        goes_on_in_outage: bool = False,
+        failing: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__()
         self.gateway_url = gateway_url
         self.applied: list[str] = []
         self.answering = "1.0.0"
         self._endings = endings
         self._goes_on_in_outage = goes_on_in_outage
+        self._failing = {chapter.version: chapter.metric for chapter in CHAPTERS} | dict(failing)
         self._prometheus = True
         self._version = ""
         self._history: list[dict[str, Any]] = []
@@ -66,7 +74,10 @@ class Words(Observation):
         self._version = f"{overlay[1:]}.0.0"
         return ""
 
-    def load_images(self, models: Path) -> None:
+    def load_operator(self) -> None:
+        raise AssertionError
+
+    def load_demo(self, models: Path) -> None:
         raise AssertionError
 
     def stop_prometheus(self) -> None:
@@ -109,10 +120,18 @@ class Words(Observation):
             "startedAt": now - timedelta(seconds=1), "endedAt": now,
         }  # fmt: skip
         self._history = [entry, *self._history]
-        rejected = {"revision": "c", "version": version, "reason": "Word", "message": "", "at": now}
+        metric = self._failing[version]
+        message = f"{metric}: too much"
+        rejected = {"revision": "c", "version": version, "reason": "AnalysisFailed", "message": message, "at": now}
+        verdict = {"verdict": "Fail", "reason": "OverLimit", "message": message}
+        analysis = {
+            "revision": "c", "startedAt": now, "at": now, **verdict,
+            "metrics": [{"name": metric, "limit": 0.02, **verdict}],
+        }  # fmt: skip
+        turned_away = outcome is Outcome.ROLLED_BACK
         return ModelDeploymentStatus.model_validate({
             "phase": "Healthy", "history": self._history,
-            "rejected": rejected if outcome is Outcome.ROLLED_BACK else None,
+            "rejected": rejected if turned_away else None, "analysis": analysis if turned_away else None,
         })  # fmt: skip
 
 
@@ -145,13 +164,13 @@ def as_told() -> dict[str, Outcome]:
 
 
 def tell(
-    endings: dict[str, Outcome], *, goes_on_in_outage: bool = False
+    endings: dict[str, Outcome], *, goes_on_in_outage: bool = False, failing: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Report, StoryError | None, Words, Silent]:
     async def scenario() -> tuple[Report, StoryError | None, Words, Silent]:
         cluster: list[Words] = []
         stage = Silent()
         async with gateway(cluster) as url:
-            words = Words(url, endings=endings, goes_on_in_outage=goes_on_in_outage)
+            words = Words(url, endings=endings, goes_on_in_outage=goes_on_in_outage, failing=failing)
             cluster.append(words)
             story = Story(words, SAMPLES, stage, words)
             stopped: StoryError | None = None
@@ -212,6 +231,15 @@ def test_another_outcome_than_expected_stops_the_story_and_says_so() -> None:
     assert words.applied == ["v1", "v2"]
     assert [result.as_expected for result in report.results] == [True, False]
     assert not report.succeeded
+
+
+def test_a_rollback_for_another_reason_than_the_versions_fault_stops_the_story() -> None:
+    _, error, words, _ = tell(as_told(), failing={"3.0.0": "latency"})
+    assert str(error) == (
+        "v3 is less accurate: expected that accuracy alone turns it away. "
+        "Turned away is 3.0.0 for AnalysisFailed: latency: too much; metrics that fail: latency"
+    )
+    assert words.applied == ["v1", "v2", "v3"]
 
 
 def test_a_rollout_that_goes_on_during_the_outage_stops_the_story(monkeypatch: pytest.MonkeyPatch) -> None:
