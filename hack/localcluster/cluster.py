@@ -26,7 +26,7 @@ from localcluster.credentials import make_credentials
 from localcluster.enter import import_image, inside_command
 from localcluster.errors import ComponentDiedError, KubectlError, LocalClusterError, StartError
 from localcluster.guardian import sweep
-from localcluster.images import Image
+from localcluster.images import Image, identity
 from localcluster.layout import GATEWAY_ADDRESS, INSIDE_API, PROMETHEUS_ADDRESS, Layout, clusters_directory
 from localcluster.recipe import Recipe
 from localcluster.startup import COMPONENTS, admin_client, bring_up
@@ -81,6 +81,7 @@ class LocalCluster:
         self.name = name
         self.layout = Layout(clusters_directory() / f"{name}-{secrets.token_hex(3)}")
         self.control = ControlClient(self.layout.control_socket)
+        self._loaded: dict[str, str] = {}
         self._owner_pipe: int | None = None
         self._guardian: subprocess.Popen[bytes] | None = None
 
@@ -215,8 +216,14 @@ class LocalCluster:
         return inside_command(self.control, argv)
 
     def load_image(self, image: Image) -> None:
-        """Make an image from files and hand it to the node; pods then use it without pulling."""
-        import_image(self.control, self._programs, image)
+        """Make an image from files and hand it to the node; pods then use it without pulling.
+
+        Nothing happens if the node has it already as it would be made now.
+        """
+        made = identity(image)
+        if self._loaded.get(image.name) != made:
+            import_image(self.control, self._programs, image)
+            self._loaded[image.name] = made
 
     def start_kwok(self, *, nodes: int = 10) -> ComponentHandle:
         """Add fake nodes on which pods are Ready without running: label `type: kwok`, taint `kwok.x-k8s.io/node=fake`.

@@ -55,6 +55,11 @@ class _Layer:
     size: int
 
 
+def identity(image: Image) -> str:
+    """Changes whenever the image's content or configuration does."""
+    return hashlib.sha256(_configuration(image, _layers(image))).hexdigest()
+
+
 def write_archive(image: Image, stream: IO[bytes]) -> None:
     """Write an image as an OCI archive, as `ctr images import` reads it."""
     layers = _layers(image)

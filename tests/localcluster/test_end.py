@@ -20,6 +20,7 @@ from localcluster.cluster import PACKAGE_PARENT
 from localcluster.component import Component, Probe
 from localcluster.errors import ComponentDiedError, StartError
 from localcluster.guardian import sweep
+from localcluster.layout import clusters_directory
 from localcluster.machine import check
 
 pytestmark = pytest.mark.cluster
@@ -112,6 +113,16 @@ def test_after_a_killed_guardian_the_next_start_sweeps_up(doomed: Doomed) -> Non
     assert doomed.root.exists()
     sweep()
     assert doomed.files_and_groups() == []
+
+
+def test_a_directory_without_a_guardian_is_swept_once_it_is_old() -> None:
+    root = clusters_directory() / "stillborn-000000"
+    root.mkdir(parents=True)
+    sweep()
+    assert root.exists()
+    os.utime(root, (0, 0))
+    sweep()
+    assert not root.exists()
 
 
 def test_sweeping_spares_what_runs(cluster: LocalCluster) -> None:

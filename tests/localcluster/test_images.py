@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localcluster import Image, Tree, pythonfiles
-from localcluster.images import APPLICATION, PYTHON, SITE_PACKAGES, operator_image, write_archive
+from localcluster.images import APPLICATION, PYTHON, SITE_PACKAGES, identity, operator_image, write_archive
 from localcluster.rootless_runc import simplified
 
 
@@ -95,11 +95,13 @@ def test_the_same_files_give_the_same_image_and_an_edit_another(tmp_path: Path) 
         found: list[str] = contents(image)[0]["rootfs"]["diff_ids"]
         return found
 
-    first = digests()
+    first, name = digests(), identity(image)
     assert digests() == first
+    assert identity(image) == name
     source.write_text("two")
     assert digests()[0] == first[0]
     assert digests()[1] != first[1]
+    assert identity(image) != name
 
 
 @pytest.mark.parametrize("one_id", [True, False])
