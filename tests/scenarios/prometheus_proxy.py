@@ -20,14 +20,11 @@ class Wrong(StrEnum):
 
 
 class PrometheusProxy:
-    """Use it as a context manager; `wrong` spoils every answer from now on, None none.
-
-    queries: how many were passed on or spoiled.
-    """
+    """Use it as a context manager; `wrong` spoils every answer from now on, None none."""
 
     def __init__(self, upstream: str) -> None:
-        self.upstream, self.wrong, self.queries = upstream, None, 0
-        self.wrong: Wrong | None
+        self.wrong: Wrong | None = None
+        self._upstream = upstream
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,7 +55,6 @@ class PrometheusProxy:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
-        self.queries += 1
         wrong = self.wrong
         if wrong is Wrong.ERROR:
             _send(
@@ -69,7 +65,7 @@ class PrometheusProxy:
             _send(request, 200, "text/html", b"<html><body>Please sign in</body></html>")
             return
         try:
-            answer = requests.get(f"{self.upstream}{request.path}", timeout=10)
+            answer = requests.get(f"{self._upstream}{request.path}", timeout=10)
         except requests.RequestException:
             request.close_connection = True
             return

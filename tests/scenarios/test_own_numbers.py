@@ -37,11 +37,11 @@ def test_errors_of_a_replaced_candidate_are_not_held_against_the_next(stage: Sta
 
 
 def test_warm_up_is_not_judged(stage: Stage) -> None:
-    policy = analysis(initialDelay="6s")
+    policy = analysis(initialDelay="5s")
     stage.deploy(model("1.0.0", analysis=policy, strategy=HALF))
     with stage.load() as load:
         since = stage.resource_version
-        stage.apply(model("2.0.0", environment={"WARM_UP": "6"}, analysis=policy, strategy=HALF))
+        stage.apply(model("2.0.0", environment={"WARM_UP": "5"}, analysis=policy, strategy=HALF))
         stage.until_phase("Healthy", version="2.0.0")
     assert not load.lost
     assert sum(answer.status == 500 for answer in load.answers) > 10

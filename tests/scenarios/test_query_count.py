@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.cluster, pytest.mark.scenario]
 
 LONG = {"canary": {"steps": [{"weight": 50, "hold": "1m"}]}}
-INTERVAL, INTERVALS = 2.0, 4
+INTERVAL, INTERVALS = 2.0, 3
 
 
 def queries(operator: "OperatorProcess") -> float:
