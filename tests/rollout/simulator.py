@@ -70,6 +70,8 @@ class Simulator:
     gone: bool = False
     generation: int = 1
     taken: set[tuple[str, str]] = field(default_factory=set)
+    others: set[tuple[str, str]] = field(default_factory=set)
+    """Objects of somebody else, found out when one of the same name is made."""
     invalid_images: set[str] = field(default_factory=set)
     invalid: dict[str, str] = field(default_factory=dict)
     broken_images: set[str] = field(default_factory=set)
@@ -107,6 +109,8 @@ class Simulator:
         self.notices += decided.notices
         for action in decided.actions:
             self.actions.append(action)
+            if self._finds_other(action):
+                break
             self._do(action)
             if isinstance(action, DryRun) and action.revision in self.invalid:
                 break  # the executor gives such a plan up
@@ -219,6 +223,14 @@ class Simulator:
             samples=self.samples,
         )
         return Judgement(analysis, step.since or self.now)
+
+    def _finds_other(self, action: Action) -> bool:
+        if not isinstance(action, Create | DryRun):
+            return False
+        name = (action.object["kind"], action.object["metadata"]["name"])
+        if name in self.others:
+            self.taken.add(name)
+        return name in self.others
 
     def _do(self, action: Action) -> None:
         match action:

@@ -403,6 +403,33 @@ class TestWhatCannotStart:
         assert world.status.stable == second
         assert world.status.candidate is None
 
+    @pytest.mark.parametrize("kind", ["Deployment", "Service", "ControllerRevision"])
+    def test_a_name_that_turns_out_to_be_taken_is_left_alone_and_told(self, kind: str) -> None:
+        world = Simulator()
+        world.step()
+        first = world.step().status.candidate
+        world = Simulator(others={(kind, service_of(first))})
+        world.settle()
+        assert world.status.stable not in {None, first}
+        assert [notice.reason for notice in world.notices].count("NameTaken") == 1
+        world.taken.clear()
+        world.settle()
+        assert world.status.candidate is None
+
+    def test_somebody_elses_object_in_the_place_of_a_running_revisions_is_told_and_tried_again_later(
+        self, healthy: Simulator
+    ) -> None:
+        name = service_of(healthy.status.stable)
+        healthy.services.clear()
+        healthy.others.add(("Service", name))
+        healthy.settle()
+        assert healthy.condition("Stalled").reason == "NameTaken"
+        assert name in healthy.status.message
+        healthy.others.clear()
+        healthy.taken.clear()
+        healthy.settle()
+        assert healthy.condition("Ready").status == "True"
+
 
 class TestRequests:
     def test_abort_rolls_back_and_says_who_and_why(self, healthy: Simulator) -> None:

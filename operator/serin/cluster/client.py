@@ -113,29 +113,28 @@ class KubeClient:
             # The list is so long, or the server so slow, that its first page is too old: all in one go.
             return await self._list(resource, namespace, query, accept)
 
-    async def apply(self, manifest: Object, *, dry_run: bool = False, strict: bool = False) -> Object:
+    async def apply(self, manifest: Object) -> Object:
         """Server-side apply of Serin's whole intent for an object that it owns.
 
         Args:
             manifest: the object, with kind, namespace, name and every field that Serin wants; a field that it
                 wanted before and leaves out now is removed.
-            dry_run: only find out what the API server would say.
-            strict: refuse unknown and repeated fields.
         """
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        if dry_run:
-            query["dryRun"] = "All"
-        if strict:
-            query["fieldValidation"] = "Strict"
         request = _on("PATCH", resource_of(manifest), key_of(manifest))
         return await self._dict(replace(request, query=query, body=manifest, content_type=APPLY))
 
-    async def create(self, manifest: Object) -> Object:
-        """Create an object that must not be there yet."""
+    async def create(self, manifest: Object, *, dry_run: bool = False) -> Object:
+        """Create an object that must not be there yet.
+
+        dry_run: only find out what the API server would say, which then refuses unknown and repeated fields, too.
+        """
         resource = resource_of(manifest)
         key = key_of(manifest)
         path = resource.path(key.namespace)
         query = {"fieldManager": FIELD_MANAGER}
+        if dry_run:
+            query |= {"dryRun": "All", "fieldValidation": "Strict"}
         return await self._dict(Request("POST", path, resource.plural, str(key), query, manifest))
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:

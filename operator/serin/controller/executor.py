@@ -57,7 +57,7 @@ class Executor:
     async def _do(self, key: ObjectKey, uid: str, action: Action, notes: Notes) -> None:
         match action:
             case DryRun():
-                await self._dry_run(action, notes)
+                await self._dry_run(action, uid, notes)
             case Create():
                 await self._create(action.object, uid, notes)
             case Apply():
@@ -75,16 +75,16 @@ class Executor:
             case InspectPods():
                 await self._inspect(key, action, notes)
 
-    async def _dry_run(self, action: DryRun, notes: Notes) -> None:
+    async def _dry_run(self, action: DryRun, uid: str, notes: Notes) -> None:
         try:
-            await self._client.apply(action.object, dry_run=True, strict=True)
+            await self._create(action.object, uid, notes, dry_run=True)
         except Invalid as error:
             notes.template_is_invalid(action.revision, error.words)
             raise Interrupted(f"the template of {action.revision} is refused: {error.words}") from error
 
-    async def _create(self, manifest: Object, uid: str, notes: Notes) -> None:
+    async def _create(self, manifest: Object, uid: str, notes: Notes, *, dry_run: bool = False) -> None:
         try:
-            await self._client.create(manifest)
+            await self._client.create(manifest, dry_run=dry_run)
         except AlreadyExists as error:
             key = key_of(manifest)
             there = await self._client.get(resource_of(manifest), key.namespace, key.name)

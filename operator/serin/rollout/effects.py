@@ -18,7 +18,7 @@ from serin.rollout.actions import (
 )
 from serin.rollout.compare import applied, has
 from serin.rollout.draft import Draft
-from serin.rollout.revisions import Target
+from serin.rollout.revisions import Target, taken_name
 from serin.rollout.routes import leave_other_routes, write_route
 from serin.traffic import service
 from serin.workloads import (
@@ -62,17 +62,18 @@ def _snapshot(draft: Draft, revision: str, named: Target | None) -> Snapshot | N
 
 
 def _make(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator[Action]:
-    """What a revision is made of. It is made once: another Serin could render it differently and restart its pods."""
+    """What a revision is made of. It is made once: another Serin could render it differently and restart its pods.
+
+    The ControllerRevision gives the revision its name for good. So it comes when no other name was found taken.
+    """
     owner, observed, revision = draft.desired.owner, draft.observed, entry.revision
+    taken = taken_name(draft, snapshot, revision)
+    if taken is not None:
+        draft.block("NameTaken", f"the {taken[0]} {taken[1]} belongs to somebody else: rename or delete it")
+        return
     workload = deployment(owner, revision, snapshot, entry.replicas)
     if revision not in observed.workloads:
         yield DryRun(workload, revision)
-    for name in snapshot.config_maps:
-        if frozen_name(name, revision) not in observed.copies:
-            yield FreezeConfigMap(name, owner, revision, snapshot)
-    if revision not in observed.records:
-        number = 1 + max((record.number for record in observed.records.values()), default=0)
-        yield Create(controller_revision(owner, revision, snapshot, number=number, role=entry.role))
     port = draft.desired.spec.service.port
     known = observed.services.get(revision)
     if known is None:
@@ -86,6 +87,12 @@ def _make(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator[A
                 {"op": "replace", "path": "/spec/ports/0/port", "value": port},
             ),
         )
+    for name in snapshot.config_maps:
+        if frozen_name(name, revision) not in observed.copies:
+            yield FreezeConfigMap(name, owner, revision, snapshot)
+    if revision not in observed.records:
+        number = 1 + max((record.number for record in observed.records.values()), default=0)
+        yield Create(controller_revision(owner, revision, snapshot, number=number, role=entry.role))
     if revision not in observed.workloads:
         yield Create(workload)
 

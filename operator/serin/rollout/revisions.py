@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from serin.api.status import Outcome, Phase, Rejected, RevisionStatus, Role
 from serin.rollout.draft import Draft
-from serin.workloads import Snapshot, config_map_references, revision_hash, revision_name, take_snapshot
+from serin.workloads import Snapshot, config_map_references, frozen_name, revision_hash, revision_name, take_snapshot
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,24 @@ def target(draft: Draft) -> Target | None:
 
 def _free_name(draft: Draft, snapshot: Snapshot) -> str:
     """The hash of the content; another one if somebody else's object bears the name that it gives."""
-    name = draft.desired.owner.name
-    taken = {taken_name for _, taken_name in draft.observed.taken}
     revision = revision_hash(snapshot, draft.status.collision_count)
-    while revision_name(name, revision) in taken:
+    while taken := taken_name(draft, snapshot, revision):
         draft.set(collision_count=draft.status.collision_count + 1)
         revision = revision_hash(snapshot, draft.status.collision_count)
+        draft.say(
+            "NameTaken",
+            f"the {taken[0]} {taken[1]} belongs to somebody else and is left alone: the revision becomes {revision}",
+            "Warning",
+        )
     return revision
+
+
+def taken_name(draft: Draft, snapshot: Snapshot, revision: str) -> tuple[str, str] | None:
+    """Kind and name of somebody else's object that stands in the place of one of a revision's."""
+    name = revision_name(draft.desired.owner.name, revision)
+    ours = [(kind, name) for kind in ("Deployment", "Service", "ControllerRevision")]
+    ours += [("ConfigMap", frozen_name(source, revision)) for source in snapshot.config_maps]
+    return next((one for one in ours if one in draft.observed.taken), None)
 
 
 def follow_spec(draft: Draft, named: Target) -> None:
