@@ -17,14 +17,16 @@ from pathlib import Path
 
 from rich.text import Text
 
+from demo.chapters import SLOW_AFTER_SECONDS
 from demo.installation import evidence, install_joiner, install_serin
-from demo.load import Samples
+from demo.ledger import Ledger
+from demo.load import Load, LoadGenerator, Samples
 from demo.observer import Observer
 from demo.platforms import REPOSITORY, Platform, StoryError
 from demo.recording import Recording
 from demo.report import Report, render_report
 from demo.stage import RecordedStage, open_console, open_stage
-from demo.story import Story
+from demo.story import MODEL_HOST, OUTCOME_HOST, Story
 
 
 def main() -> int:
@@ -127,9 +129,9 @@ async def run(story: Story) -> StoryError | None:
 
 def linger(platform: Platform, samples: Samples) -> None:
     """Keep the cluster, and send requests to it, until somebody has seen enough of it."""
+    load = Load(platform.gateway_url, MODEL_HOST, OUTCOME_HOST, requests_at_most=1_000_000, seconds_at_most=8 * 3600.0)
     try:
-        with open_stage(plain=True) as stage:
-            asyncio.run(Story(platform, samples, stage, Observer(platform.kubeconfig)).linger())
+        asyncio.run(LoadGenerator(load, samples, Ledger(slow_after=SLOW_AFTER_SECONDS)).run())
         signal.pause()
     except KeyboardInterrupt:
         print("ending the cluster")

@@ -106,7 +106,7 @@ def next_steps(report: Report) -> RenderableType:
         )
         text.append("docs/", style="bold").append("  has a tutorial of a first rollout of your own.", style="not bold")
     else:
-        text = Text("The cluster stays up until you press Ctrl-C. In another terminal:\n")
+        text = Text("The cluster stays up, and requests keep coming, until you press Ctrl-C. In another terminal:\n")
         text.append(f"export KUBECONFIG={report.kubeconfig}\n", style="bold")
         text.append(f"kubectl get modeldeployments -n {NAMESPACE} -w\n", style="bold")
         text.append(f"kubectl describe modeldeployment digits -n {NAMESPACE}\n", style="bold")

@@ -49,7 +49,7 @@ class Story:
         """Tell every chapter. Raises a group with a StoryError where one does not end as it should."""
         self._began = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
-            background = self._watch(tasks)
+            background = [tasks.create_task(work) for work in (self._observation.run(), self._paint())]
             for number, chapter in enumerate(CHAPTERS):
                 self._current, self._note = number, ""
                 await self._told(chapter)
@@ -61,19 +61,6 @@ class Story:
             for task in background:
                 task.cancel()
         return self.report()
-
-    async def linger(self) -> None:
-        """Send requests and tell every change, until cancelled or until the load reaches its bounds."""
-        self._current = len(CHAPTERS) - 1
-        async with asyncio.TaskGroup() as tasks:
-            background = self._watch(tasks)
-            await self._load.run()
-            for task in background:
-                task.cancel()
-
-    def _watch(self, tasks: asyncio.TaskGroup) -> tuple[asyncio.Task[None], ...]:
-        """Follow the cluster and show it, beside whatever else happens."""
-        return tasks.create_task(self._observation.run()), tasks.create_task(self._paint())
 
     def report(self, kubeconfig: Path | None = None) -> Report:
         """Return the results so far."""
