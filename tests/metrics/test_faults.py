@@ -124,7 +124,7 @@ def test_down_is_a_problem_and_over_when_it_is_over(fake: FakePrometheus) -> Non
     fake.stop()
     tick = one_tick(fake)
     assert tick.problem is not None
-    assert tick.problem.startswith("Prometheus cannot be reached")
+    assert tick.problem == "Prometheus cannot be reached: [Errno 111] Connection refused"
     fake.start()
     assert one_tick(fake).problem is None
 

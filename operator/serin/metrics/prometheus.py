@@ -123,10 +123,16 @@ def _in_words(error: Exception, seconds: float) -> MetricsError:
     if isinstance(error, (requests.exceptions.InvalidJSONError, ValidationError, KeyError, TypeError)):
         return UnreadableError("The answer is not Prometheus' JSON: is the URL that of a Prometheus server?")
     if isinstance(error, OSError):
-        return UnreachableError(f"Prometheus cannot be reached: {_short(error)}")
+        return UnreachableError(f"Prometheus cannot be reached: {_short(_cause(error))}")
     return UnreadableError(f"The answer cannot be read: {_short(error)}")
 
 
-def _short(error: Exception) -> str:
+def _cause(error: OSError) -> object:
+    """What went wrong below requests and its pool, which put it into the words of their own classes."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return error if reason is None else str(reason).rpartition("): ")[2].rpartition("connection: ")[2]
+
+
+def _short(error: object) -> str:
     text = " ".join(str(error).split())
     return text if len(text) <= 200 else f"{text[:200]}…"
