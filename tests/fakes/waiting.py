@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 20.0) -> None:
     """Return as soon as the condition is true; fail with its source if that takes too long."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():

@@ -263,6 +263,9 @@ def _settings() -> kopf.OperatorSettings:
     settings.posting.loggers = False
     settings.watching.inactivity_timeout = 70.0
     settings.watching.server_timeout = 290
+    # Handlers return at once: a worker that lingers only holds up the end.
+    settings.queueing.idle_timeout = 1.0
+    settings.queueing.exit_timeout = 0.5
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 5.0
     settings.networking.error_backoffs = (0.5, 1, 2, 4, 8)
