@@ -52,6 +52,12 @@ class TestFirstDeployment:
         assert phase_of(world) is Phase.PENDING
         assert "0 of 4 pods" in world.status.message
 
+    def test_looks_at_pods_that_do_not_become_ready_before_a_short_deadline_is_over(self) -> None:
+        world = Simulator(manifest(progressDeadline="8s"), broken_images={"example/fraud:1.0.0"})
+        world.settle()
+        assert world.last is not None
+        assert world.last.wake_at == world.now + timedelta(seconds=5)
+
     def test_is_degraded_when_nothing_moves_for_the_progress_deadline_and_recovers(self) -> None:
         world = Simulator(broken_images={"example/fraud:1.0.0"})
         world.settle()

@@ -184,5 +184,8 @@ def _delete(draft: Draft, revision: str) -> Iterator[Action]:
 
 def _look_at_pods(draft: Draft) -> Iterator[Action]:
     last = draft.status.last_progress_at
-    if draft.waiting_for is not None and last is not None and draft.now - last >= LOOK_AT_PODS_AFTER:
+    if draft.waiting_for is None or last is None:
+        return
+    if draft.now - last >= LOOK_AT_PODS_AFTER:
         yield InspectPods(draft.waiting_for)
+    draft.wake(last + LOOK_AT_PODS_AFTER)
