@@ -6,8 +6,8 @@ from serin.api.action import ActionName
 from serin.api.status import ActionRecord, PausedStatus, Phase
 from serin.rollout.actions import Action, Reference, Report
 from serin.rollout.draft import Draft
-from serin.rollout.life import end_pause_step
 from serin.rollout.revisions import reject
+from serin.rollout.steps import end_pause_step
 from serin.rollout.world import Request
 
 RECORD_LIMIT = 16

@@ -1,0 +1,26 @@
+"""A step's time stands still while something holds it, and nothing of it is lost."""
+
+from serin.rollout.draft import Draft
+
+
+def hold(draft: Draft, reason: str) -> None:
+    """Stop the step's time; a hold for another reason is another hold."""
+    step = draft.status.step
+    if step is None or step.held_reason == reason:
+        return
+    release(draft)
+    step = draft.status.step
+    if step is not None:
+        draft.set(step=step.model_copy(update={"held_since": draft.now, "held_reason": reason, "until": None}))
+
+
+def release(draft: Draft) -> None:
+    """Let the step's time run on."""
+    step = draft.status.step
+    if step is None or step.held_since is None:
+        return
+    held = (draft.now - step.held_since).total_seconds()
+    if step.held_reason == "Paused":
+        draft.set(paused_seconds=draft.status.paused_seconds + held)
+    update = {"held_seconds": step.held_seconds + held, "held_since": None, "held_reason": None}
+    draft.set(step=step.model_copy(update=update))

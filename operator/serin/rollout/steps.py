@@ -1,0 +1,214 @@
+"""The steps of a canary: capacity, weight, time, evidence, and on to the next one."""
+
+from datetime import timedelta
+
+from serin.api.spec import OnInconclusive
+from serin.api.status import PausedStatus, Phase, StepKind, StepStatus, Verdict
+from serin.rollout.draft import Draft
+from serin.rollout.holding import hold, release
+from serin.rollout.revisions import reject
+from serin.rollout.schedule import Schedule, Stage, schedule
+from serin.rollout.shifting import has_pods, shifted
+from serin.rollout.split import settlement
+from serin.rollout.waiting import wait_for_route
+from serin.scaling.capacity import surge
+
+ANALYSIS_HOLDS = "AnalysisHolds"
+
+
+def progress(draft: Draft) -> None:
+    plan = schedule(draft.desired.spec)
+    if plan is None:
+        draft.set(phase=Phase.PROMOTING)
+        return
+    stage = _locate(draft, plan)
+    failure = _failure(draft)
+    if failure is not None:
+        reject(draft, "AnalysisFailed", failure)
+    elif _is_paused(draft):
+        draft.set(phase=Phase.PAUSED)
+        hold(draft, "Paused")
+    else:
+        draft.set(phase=Phase.PROGRESSING)
+        step = draft.status.step
+        if step is None or step.since is None:
+            _shift(draft, stage)
+        else:
+            _stay(draft, plan, stage)
+
+
+def _locate(draft: Draft, plan: Schedule) -> Stage:
+    """The stage that the rollout is in. Steps that were edited, or lost, are entered where no weight rises."""
+    step = draft.status.step
+    stage = plan.find(step) if step else None
+    if stage is None:
+        if step is not None:
+            draft.say(
+                "StepsEdited",
+                f"the steps were edited at {draft.status.weight or 0} %: their time starts anew",
+            )
+        stage = plan.at_weight(draft.status.weight or 0)
+        _enter(draft, plan, stage)
+    return stage
+
+
+def _enter(draft: Draft, plan: Schedule, stage: Stage) -> None:
+    draft.set(
+        step=StepStatus(
+            index=stage.step,
+            of=plan.steps,
+            kind=stage.kind,
+            block=stage.block,
+            weight=stage.weight,
+            plan=plan.plan,
+        )
+    )
+
+
+def _failure(draft: Draft) -> str | None:
+    """A failed analysis turns the candidate away wherever it stands, paused or not: a pause is no shield."""
+    judgement = draft.world.judgement
+    if judgement is None or judgement.analysis.revision != draft.status.candidate:
+        return None
+    return judgement.analysis.message if judgement.analysis.verdict is Verdict.FAIL else None
+
+
+def _is_paused(draft: Draft) -> bool:
+    return draft.desired.spec.paused or draft.status.paused is not None
+
+
+def _shift(draft: Draft, stage: Stage) -> None:
+    """Bring the candidate to the stage's weight; the step's time begins when the route was accepted with it."""
+    release(draft)
+    pods = surge(draft.desired.spec.replicas, max(stage.weight, draft.status.weight or 0))
+    if shifted(draft, weight=stage.weight, pods=pods):
+        _start_clock(draft, stage)
+
+
+def _start_clock(draft: Draft, stage: Stage) -> None:
+    step = draft.status.step
+    if step is None:
+        return
+    until = None if stage.hold is None else draft.now + stage.hold
+    draft.set(step=step.model_copy(update={"since": draft.now, "held_seconds": 0.0, "until": until}))
+    if until is not None:
+        draft.wake(until)
+
+
+def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
+    """A step's time runs; it ends when its hold is over and the data allow it."""
+    route = settlement(draft.world, draft.status)
+    if not has_pods(draft, surge(draft.desired.spec.replicas, stage.weight)):
+        hold(draft, "PodsNotReady")
+    elif not route.settled:
+        hold(draft, "RouteChanged")
+        wait_for_route(draft, route.message, refused=route.refused)
+    elif _analysis_overdue(draft):
+        _decide_without_evidence(draft, plan, stage)
+    elif _analysis_holds(draft) and stage.kind is not StepKind.PAUSE:
+        hold(draft, ANALYSIS_HOLDS)
+    else:
+        release(draft)
+        if _time_is_over(draft, stage) and _data_allow(draft, plan, stage):
+            _leave(draft, plan, stage)
+
+
+def _time_is_over(draft: Draft, stage: Stage) -> bool:
+    step = draft.status.step
+    if step is None or step.since is None:
+        return False
+    if stage.hold is None:
+        draft.set(phase=Phase.PAUSED)
+        return False
+    until = step.since + stage.hold + timedelta(seconds=step.held_seconds)
+    draft.set(step=step.model_copy(update={"until": until}))
+    draft.wake(until)
+    return draft.now >= until
+
+
+def _data_allow(draft: Draft, plan: Schedule, stage: Stage) -> bool:
+    analysis, judgement, step = draft.desired.spec.analysis, draft.world.judgement, draft.status.step
+    if analysis is None or stage.kind is StepKind.PAUSE:
+        return True
+    if judgement is None or step is None or judgement.step_since != step.since:
+        return False
+    seen = judgement.analysis
+    if seen.ticks < analysis.confirm or seen.samples < analysis.min_samples:
+        return False
+    return seen.verdict is Verdict.PASS or (seen.verdict is Verdict.CONTINUE and plan.after(stage) is not None)
+
+
+def _judged(draft: Draft) -> Verdict | None:
+    """The last verdict on the present step; None before its first tick, and without analysis."""
+    judgement, step = draft.world.judgement, draft.status.step
+    if draft.desired.spec.analysis is None or judgement is None or step is None:
+        return None
+    return judgement.analysis.verdict if judgement.step_since == step.since else None
+
+
+def _analysis_holds(draft: Draft) -> bool:
+    """Whether the step's time stands still. A hold outlives a restart: an operator without a verdict yet keeps it."""
+    step, verdict = draft.status.step, _judged(draft)
+    if verdict is None and draft.desired.spec.analysis is not None:
+        return step is not None and step.held_reason == ANALYSIS_HOLDS
+    return verdict is Verdict.HOLD
+
+
+def _analysis_overdue(draft: Draft) -> bool:
+    """Whether `analysis.maxDuration` is over; pauses do not count."""
+    analysis, judgement = draft.desired.spec.analysis, draft.world.judgement
+    if analysis is None or judgement is None:
+        return False
+    end = judgement.analysis.started_at + analysis.max_duration + timedelta(seconds=draft.status.paused_seconds)
+    draft.wake(end)
+    return draft.now >= end
+
+
+def _decide_without_evidence(draft: Draft, plan: Schedule, stage: Stage) -> None:
+    """`maxDuration` is over: promote on an estimate within the limits in the last step, else as the user said."""
+    analysis, judgement = draft.desired.spec.analysis, draft.world.judgement
+    if analysis is None or judgement is None:
+        return
+    seen, step = judgement.analysis, draft.status.step
+    in_step = step is not None and judgement.step_since == step.since
+    sound = seen.verdict in {Verdict.PASS, Verdict.CONTINUE} and seen.samples >= analysis.min_samples and in_step
+    why = f"the data decided nothing within maxDuration; the last word: {seen.message}"
+    if (plan.after(stage) is None and sound) or analysis.on_inconclusive is OnInconclusive.PROMOTE:
+        start_promotion(draft, "analysis.maxDuration is over")
+    elif analysis.on_inconclusive is OnInconclusive.ROLLBACK:
+        reject(draft, "Inconclusive", why)
+    else:
+        draft.set(paused=PausedStatus(by="serin", reason=why, at=draft.now), phase=Phase.PAUSED)
+        draft.say("Inconclusive", f"paused: {why}", "Warning")
+
+
+def _leave(draft: Draft, plan: Schedule, stage: Stage) -> None:
+    if stage.kind is StepKind.PAUSE:
+        _count_pause(draft)
+    following = plan.after(stage)
+    if following is None:
+        start_promotion(draft, "every step is done")
+    else:
+        _enter(draft, plan, following)
+
+
+def _count_pause(draft: Draft) -> None:
+    step = draft.status.step
+    if step is not None and step.since is not None:
+        draft.set(paused_seconds=draft.status.paused_seconds + (draft.now - step.since).total_seconds())
+
+
+def end_pause_step(draft: Draft) -> bool:
+    """Somebody resumes: leave a step that is a pause. False if the rollout is in no such step."""
+    plan = schedule(draft.desired.spec)
+    step = draft.status.step
+    stage = plan.find(step) if plan and step else None
+    if plan is None or stage is None or stage.kind is not StepKind.PAUSE:
+        return False
+    _leave(draft, plan, stage)
+    return True
+
+
+def start_promotion(draft: Draft, why: str) -> None:
+    draft.set(phase=Phase.PROMOTING)
+    draft.say("Promoting", f"version {draft.status.candidate_version} is promoted: {why}")
