@@ -5,6 +5,7 @@ import threading
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 
@@ -20,10 +21,14 @@ class Wrong(StrEnum):
 
 
 class PrometheusProxy:
-    """Use it as a context manager; `wrong` spoils every answer from now on, None none."""
+    """Use it as a context manager; `wrong` spoils every answer from now on, None none.
+
+    asked: the newest tick that each query asked for, in Unix seconds.
+    """
 
     def __init__(self, upstream: str) -> None:
         self.wrong: Wrong | None = None
+        self.asked: list[float] = []
         self._upstream = upstream
         proxy = self
 
@@ -55,6 +60,7 @@ class PrometheusProxy:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked += map(float, parse_qs(urlsplit(request.path).query).get("end", ()))
         wrong = self.wrong
         if wrong is Wrong.ERROR:
             _send(

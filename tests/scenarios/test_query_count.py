@@ -1,8 +1,7 @@
 """Prometheus is asked once for all that are due, and not at all for those that are at rest."""
 
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pytest
 import requests
 
 from scenarios.analyses import analysis, verdict
+from scenarios.prometheus_proxy import PrometheusProxy
 from scenarios.stage import Stage, model
 from serin.metrics.grid import phase
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.cluster, pytest.mark.scenario]
 
 LONG = {"canary": {"steps": [{"weight": 50, "hold": "1m"}]}}
-INTERVAL, INTERVALS = 2.0, 3
+INTERVAL = 2.0
 
 
 def queries(operator: "OperatorProcess") -> float:
@@ -30,24 +30,17 @@ def queries(operator: "OperatorProcess") -> float:
     )
 
 
-def watched(operator: "OperatorProcess", seconds: float, rollouts: Sequence[Stage]) -> float:
-    """How many queries were sent in a while, in which the rollouts stayed under analysis."""
-    before, end = queries(operator), time.monotonic() + seconds
-    for stage in rollouts:
-        left = max(0.0, end - time.monotonic()) / len(rollouts)
-        stage.stays("under analysis", lambda it: it["phase"] == "Progressing", seconds=left)
-    while time.monotonic() < end:
-        time.sleep(0.01)
-    return queries(operator) - before
-
-
-def test_more_rollouts_are_not_more_queries(stages: Callable[[int], list[Stage]], operator: "OperatorProcess") -> None:
+def test_more_rollouts_are_not_more_queries(
+    stages: Callable[[int], list[Stage]], operator: "OperatorProcess", prometheus: PrometheusProxy
+) -> None:
     rollouts = stages(5)
     for stage in rollouts:
         stage.apply(model("1.0.0", analysis=analysis(), strategy=LONG, replicas=1))
     for stage in rollouts:
         stage.until_phase("Healthy", version="1.0.0")
-    assert watched(operator, INTERVAL * INTERVALS, ()) == 0
+    at_rest = queries(operator)
+    rollouts[0].stays("at rest", lambda it: it["phase"] == "Healthy", seconds=2 * INTERVAL)
+    assert queries(operator) == at_rest
 
     with ExitStack() as loads:
         for stage in rollouts:
@@ -55,8 +48,12 @@ def test_more_rollouts_are_not_more_queries(stages: Callable[[int], list[Stage]]
             stage.apply(model("2.0.0", analysis=analysis(), strategy=LONG, replicas=1))
         for stage in rollouts:
             stage.until("a verdict", lambda it: verdict(it) in {"Continue", "Pass"})
-        # Rollouts of one interval share the phases of the grid, of which there are four at most.
-        phases = {phase(stage.object["metadata"]["uid"]) for stage in rollouts}
-        asked = watched(operator, INTERVAL * INTERVALS, rollouts)
-    assert len(phases) * (INTERVALS - 1) <= asked <= len(phases) * (INTERVALS + 1)
-    assert len(phases) < len(rollouts)
+        known, counted = len(prometheus.asked), queries(operator)
+        rollouts[0].stays("under analysis", lambda it: it["phase"] == "Progressing", seconds=3 * INTERVAL)
+        asked, counted = prometheus.asked[known:], queries(operator) - counted
+        assert {stage.status["phase"] for stage in rollouts} == {"Progressing"}
+    # Rollouts of one interval share four phases of the grid, so of five two share one, and it is asked for once.
+    phases = {phase(stage.object["metadata"]["uid"]) for stage in rollouts}
+    assert {at % INTERVAL for at in asked} == {INTERVAL * number / 4 for number in phases}
+    assert len(asked) == len(set(asked))
+    assert counted == pytest.approx(len(asked), abs=len(phases))
