@@ -30,9 +30,10 @@ class OperatorProcess:
         self._port_file = folder / "port"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it, and wait until its caches are synced."""
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment that it is started in."""
+        return {
             **{name: value for name, value in os.environ.items() if not name.startswith("SERIN_")},
             "SERIN_KUBECONFIG": str(self._cluster.kubeconfig),
             "SERIN_PROMETHEUS_URL": self._prometheus_url,
@@ -41,10 +42,13 @@ class OperatorProcess:
             "SERIN_LOG_FORMAT": "text",
             "SERIN_STATUS_REFRESH": "5s",
         }
+
+    def start(self) -> None:
+        """Start it, and wait until its caches are synced."""
         before = self.log().count("and begins")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "serin.controller"], env=environment, stdout=log, stderr=log, cwd=HERE
+                [sys.executable, "-m", "serin.controller"], env=self.environment, stdout=log, stderr=log, cwd=HERE
             )
         eventually(
             lambda: self.log().count("and begins") > before or self._process_ended(), what="the operator's start"
