@@ -138,7 +138,8 @@ def test_when_kopf_gives_up_it_is_begun_anew(monkeypatch: pytest.MonkeyPatch) ->
             await until(lambda: told.present == {})
             server.install(kind)
             await client.apply(model_deployment("another"))
-            await until(lambda: ("ModelDeployment", "another") in told.present, seconds=20)
+            await until(lambda: ("ModelDeployment", "another") in told.present)
+        assert primary._leftovers() == set()
 
     run(test)
 

@@ -9,6 +9,7 @@ by one of names alone (`_sweep`), which finds what is gone and knows when everyt
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,8 @@ PrimaryChange = Callable[[Resource, ObjectKey, Object | None], None]
 """Told of each change: the object as it is now, or None if it is gone."""
 
 RETRY_SECONDS = 5.0
+LEFTOVER_ROUNDS = 50
+KOPF_FOLDER = str(Path(kopf.__file__).parent)
 
 
 class _Catalog:
@@ -123,6 +126,7 @@ class PrimaryReflector:
         try:
             await kopf.run_tasks(tasks, ignored=_AllTasks())
         finally:
+            await _end_leftovers()
             # Over TLS a watch that is closed waits for the API server's farewell, which nobody is there to hear.
             for catalog in self._catalogs.values():
                 if catalog.stream is not None:
@@ -236,11 +240,36 @@ class PrimaryReflector:
             self.synced.set()
 
 
+def _leftovers() -> set["asyncio.Task[Any]"]:
+    """The tasks that run kopf's own code."""
+    return {
+        task
+        for task in asyncio.all_tasks() - {asyncio.current_task()}
+        if getattr(getattr(task.get_coro(), "cr_code", None), "co_filename", "").startswith(KOPF_FOLDER)
+    }
+
+
+async def _end_leftovers() -> None:
+    """End what kopf leaves behind when one of its watchers fails: the other ones.
+
+    Such a watcher takes a cancellation that comes at a bad moment for the end of a pause, and goes on: it is
+    cancelled until it has ended.
+    """
+    for _ in range(LEFTOVER_ROUNDS):
+        leftovers = _leftovers()
+        if not leftovers:
+            return
+        for task in leftovers:
+            task.cancel()
+        await asyncio.wait(leftovers, timeout=0.1)
+    logger.error("kopf left %d tasks behind that do not end", len(_leftovers()))
+
+
 class _AllTasks(Collection["asyncio.Task[Any]"]):
     """Every task there is.
 
     At its end kopf cancels every task that was made while it ran, whoever made it, except those that it is
-    told to ignore. Its own tasks are stopped before that, one by one; all others are the rest of Serin.
+    told to ignore. Its own end one by one before that, or by `_end_leftovers`; the others are the rest of Serin.
     """
 
     def __contains__(self, task: object) -> bool:
