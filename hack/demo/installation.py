@@ -7,6 +7,7 @@ from demo.platforms import REPOSITORY, Platform, StoryError
 
 OPERATOR_NAMESPACE = "serin-system"
 OPERATOR = "deployment/serin-operator"
+LONGEST_LINE = 600
 MANIFESTS = REPOSITORY / "examples" / "demo" / "manifests"
 
 
@@ -44,4 +45,4 @@ def answer(platform: Platform, words: tuple[str, ...]) -> str:
         lines = platform.kubectl(*words).splitlines()
     except StoryError as error:
         return str(error)
-    return "\n".join(lines[-120:])
+    return "\n".join(line[:LONGEST_LINE] for line in lines[-120:])

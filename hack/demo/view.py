@@ -115,7 +115,7 @@ def state(scene: Scene) -> RenderableType:
 
 def revisions(scene: Scene, *, wide: bool) -> RenderableType:
     """Draw a bar of traffic for each revision that has pods."""
-    length = 40 if wide else 26
+    length = 44 if wide else 26
     hashes = {"REVISION": 10} if wide else {}
     table = sheet({"VERSION": 7, "ROLE": 9, **hashes, "TRAFFIC": length, "": 5, "PODS": 4, "REQ/S": 5})
     for column in table.columns[-3:]:
@@ -150,7 +150,7 @@ def pods(revision: RevisionStatus) -> Text:
 def metrics(scene: Scene, *, wide: bool) -> RenderableType:
     """Draw each metric's verdict with the counts that it rests on."""
     analysis = scene.analysis
-    reasons = {"WHY": 20} if wide else {}
+    reasons = {"WHY": 22} if wide else {}
     table = sheet({"METRIC": 10, "VERDICT": 8, "CANDIDATE": 21, "STABLE": 14, "LIMIT": 11, **reasons})
     for metric in (analysis.metrics if analysis is not None else ())[:METRIC_ROWS]:
         word = BAD_WORDS.get(metric.name, "bad")

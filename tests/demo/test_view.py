@@ -122,7 +122,7 @@ def line_with(renderable: RenderableType, word: str) -> str:
 def test_each_revision_has_a_bar_as_long_as_its_weight() -> None:
     picture = render(scene(CONTINUES))
     stable, candidate = line_with(picture, "Stable "), line_with(picture, "Candidate ")
-    assert (stable.count("█"), candidate.count("█")) == (24, 16)
+    assert (stable.count("█"), candidate.count("█")) == (26, 18)
     assert "60 %" in stable
     assert "40 %" in candidate
 
