@@ -308,6 +308,10 @@ class Simulator:
             ready = 0 if revision in self.broken_images else replicas
             self.workloads[revision] = replace(self.workloads[revision], replicas=replicas, ready=ready)
         elif action.target.kind == "HTTPRoute":
+            others = [route for route in self.other_routes if route["metadata"]["name"] == name]
+            if others:
+                self.other_routes = [apply_patch(route, action.operations) for route in others]
+                return
             assert self.route is not None
             self._take_route(apply_patch(self.route, action.operations))
         else:

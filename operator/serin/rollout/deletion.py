@@ -1,13 +1,13 @@
 """A ModelDeployment that is deleted gives the user's routes back, drains, and only then lets its pods go."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from serin.api.names import API_VERSION, FINALIZER, KIND
 from serin.rollout.actions import Action, Merge, Plan, Reference
 from serin.rollout.draft import Draft
-from serin.rollout.routes import give_back, held_routes
+from serin.rollout.routes import give_back, held_routes, tell_what_is_lost
 from serin.traffic import gateway_api
 
 
@@ -22,7 +22,9 @@ def plan_deletion(draft: Draft, since: datetime) -> Plan:
     if draft.status.drain_until is None:
         if routes and not _settled(draft, routes, since):
             return _plan(draft)
-        drain = draft.desired.spec.rollback.drain if routes else draft.now - draft.now
+        for route in routes:
+            tell_what_is_lost(draft, route)
+        drain = draft.desired.spec.rollback.drain if routes else timedelta(0)
         draft.set(drain_until=draft.now + drain, message="the route is given back; requests drain")
     if draft.status.drain_until is not None and draft.now < draft.status.drain_until:
         draft.wake(draft.status.drain_until)

@@ -61,12 +61,17 @@ def give_back(draft: Draft, route: Mapping[str, Any]) -> Iterator[Action]:
         yield Delete(target, metadata["uid"])
         return
     operations = gateway_api.give_back(route, owner.name)
-    lost = gateway_api.cannot_give_back(route, owner.name)
-    if lost:
-        draft.say("RouteNotRestored", lost, "Warning")
     if operations:
+        tell_what_is_lost(draft, route)
         draft.say("RouteGivenBack", f"HTTPRoute {metadata['name']} gets its own backends back")
         yield Patch(target, operations)
+
+
+def tell_what_is_lost(draft: Draft, route: Mapping[str, Any]) -> None:
+    """Say what of a user's own route cannot be restored."""
+    lost = gateway_api.cannot_give_back(route, draft.desired.owner.name)
+    if lost:
+        draft.say("RouteNotRestored", lost, "Warning")
 
 
 def _reference(draft: Draft, name: str) -> Reference:
