@@ -30,7 +30,7 @@ from serin.controller.executor import Executor
 from serin.controller.http import Heartbeat, serve
 from serin.controller.loop import Loop
 from serin.controller.queue import QueueMetrics, WorkQueue
-from serin.controller.settings import Settings
+from serin.controller.settings import Settings, SettingsError
 from serin.controller.store import Store, slim_config_map
 
 logger = logging.getLogger(__name__)
@@ -128,6 +128,8 @@ class Operator:
         for task in running:
             if task.done() and not stopped.done():
                 error = task.exception()
+                if isinstance(error, SettingsError):
+                    raise error  # such as a port that is taken: one clear line, as for any wrong setting
                 raise RuntimeError(f"the part {task.get_name()!r} of the operator ended by itself") from error
 
     async def _reconcile(self, key: ObjectKey) -> None:
