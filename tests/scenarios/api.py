@@ -59,6 +59,12 @@ class Api:
         found: list[Object] = self._call("GET", self._path(kind), params={"labelSelector": selector})["items"]
         return found
 
+    def elsewhere(self, kind: str) -> Objects:
+        """All objects of a kind in other namespaces."""
+        everywhere = f"{self._url}/{PATHS[kind].replace('namespaces/{}/', '')}"
+        found: Objects = self._call("GET", everywhere)["items"]
+        return [it for it in found if it["metadata"]["namespace"] != self.namespace]
+
     def apply(self, manifest: Object) -> Object:
         """Server-side apply, strict, as `kubectl apply --server-side` does it."""
         manifest["metadata"].setdefault("namespace", self.namespace)
