@@ -395,6 +395,32 @@ class TestWhatCannotStart:
         assert world.status.candidate not in {None, old}
         assert set(world.copies) == {f"s-{old}", f"s-{world.status.candidate}"}
 
+    @pytest.mark.parametrize("source", ["digest-2", None])
+    def test_a_frozen_copy_whose_content_is_lost_is_told_and_holds_nothing_up(self, source: str | None) -> None:
+        reference = {"configMapRef": {"name": "s", "optional": True}}
+        container = {"name": "model", "image": "example/fraud:1.0.0", "envFrom": [reference]}
+        template = {"spec": {"containers": [container]}}
+        world = Simulator(spec=manifest(template=template), config_maps={"s": "digest-1"})
+        world.settle()
+        assert list(world.copies) == [f"s-{world.status.stable}"]
+        world.copies.clear()
+        world.config_maps = {"s": source} if source else {}
+        world.settle()
+        assert world.condition("Stalled").reason == "ContentLost"
+        world.pass_time(600)
+        assert world.status.history[0].outcome is Outcome.PROMOTED
+        assert world.condition("Ready").status == "True"
+
+    def test_a_frozen_copy_that_is_deleted_comes_back_while_the_original_is_as_it_was(self) -> None:
+        container = {"name": "model", "image": "example/fraud:1.0.0", "envFrom": [{"configMapRef": {"name": "s"}}]}
+        world = Simulator(spec=manifest(template={"spec": {"containers": [container]}}), config_maps={"s": "digest-1"})
+        world.settle()
+        copies = dict(world.copies)
+        world.copies.clear()
+        world.settle()
+        assert world.copies == copies
+        assert world.condition("Ready").status == "True"
+
     def test_a_taken_name_gets_another_hash_and_starts_no_second_rollout(self, healthy: Simulator) -> None:
         healthy.spec = manifest("2.0.0")
         first = healthy.step().status.candidate

@@ -87,14 +87,28 @@ def _make(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator[A
                 {"op": "replace", "path": "/spec/ports/0/port", "value": port},
             ),
         )
-    for name in snapshot.config_maps:
-        if frozen_name(name, revision) not in observed.copies:
-            yield FreezeConfigMap(name, owner, revision, snapshot)
+    yield from _freeze(draft, entry, snapshot)
     if revision not in observed.records:
         number = 1 + max((record.number for record in observed.records.values()), default=0)
         yield Create(controller_revision(owner, revision, snapshot, number=number, role=entry.role))
     if revision not in observed.workloads:
         yield Create(workload)
+
+
+def _freeze(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator[Action]:
+    """The revision's own copies of its ConfigMaps. One that was deleted comes back while the original is as it was."""
+    for name, digest in snapshot.config_maps.items():
+        copy = frozen_name(name, entry.revision)
+        if copy in draft.observed.copies:
+            continue
+        if draft.observed.config_maps.get(name) == digest:
+            yield FreezeConfigMap(name, draft.desired.owner, entry.revision, snapshot)
+        elif entry.role in {Role.STABLE, Role.CANDIDATE}:
+            draft.block(
+                "ContentLost",
+                f"the ConfigMap {copy}, which version {entry.version} starts with, is gone, and {name} is not what it "
+                f"was: write the old content into {name}, or roll out another version",
+            )
 
 
 def _scale(draft: Draft, entry: RevisionStatus) -> Iterator[Action]:
