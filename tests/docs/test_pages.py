@@ -1,0 +1,35 @@
+"""What the pages show is true: their manifests are valid, their links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from serin.api.action import RolloutActionSpec
+from serin.api.spec import ModelDeploymentSpec
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SPECS = {"ModelDeployment": ModelDeploymentSpec, "RolloutAction": RolloutActionSpec}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_manifest_on_a_page_is_valid(page: Path) -> None:
+    for block in re.findall(r"```yaml[^\n]*\n(.*?)```", page.read_text(), re.DOTALL):
+        for document in yaml.safe_load_all(block) if "kind:" in block else ():
+            if isinstance(document, dict) and document.get("kind") in SPECS:
+                SPECS[document["kind"]].model_validate(document["spec"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_on_a_page_leads_to_a_file_that_is_there(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_shows_a_manifest_that_fits_on_a_screen() -> None:
+    readme = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    assert any("kind: ModelDeployment" in block and len(block.splitlines()) <= 10 for block in blocks)
