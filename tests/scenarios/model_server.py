@@ -2,9 +2,9 @@
 
 Only the standard library, so that a pod starts in a tenth of a second. The environment says how good the version is:
 ERROR_SHARE of requests answered with 500, LATENCY seconds of work, ACCURACY of the predictions, START_DELAY seconds
-until it is ready, WARM_UP seconds since its start during which every request fails, and SAYS, a text that it repeats
-in each answer. A test inside the cluster may change its mind: /errors/0.5 sets the share of errors, /crash ends it at
-once.
+until it is ready, WARM_UP seconds since its start during which every request fails, LINGER seconds for which it goes on
+after it was told to stop, and SAYS, a text that it repeats in each answer. A test inside the cluster may change its
+mind: /errors/0.5 sets the share of errors, /crash ends it at once.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ LATENCY = float(os.environ.get("LATENCY", "0"))
 ACCURACY = float(os.environ.get("ACCURACY", "0.95"))
 START_DELAY = float(os.environ.get("START_DELAY", "0"))
 WARM_UP = float(os.environ.get("WARM_UP", "0"))
+LINGER = float(os.environ.get("LINGER", "2"))
 
 EDGES = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0)
 requests: Counter[str] = Counter({"success": 0, "error": 0})
@@ -111,7 +112,7 @@ async def main() -> None:
     async with server:
         await stop.wait()
         # Endpoints leave the proxies a moment after the signal; until then requests still come in.
-        await asyncio.sleep(2)
+        await asyncio.sleep(LINGER)
 
 
 asyncio.run(main())

@@ -55,7 +55,9 @@ def test_a_version_that_fails_requests_is_rolled_back(stage: Stage) -> None:
     stable = stage.pods("1.0.0")
     with stage.load() as load:
         since = stage.resource_version
-        stage.apply(model("2.0.0", environment={"ERROR_SHARE": "0.3"}, analysis=QUICK))
+        stage.apply(
+            model("2.0.0", environment={"ERROR_SHARE": "0.3", "LATENCY": "0.05", "LINGER": "0"}, analysis=QUICK)
+        )
         status = stage.until_phase("Degraded", within=90)
         assert status["rejected"]["reason"] == "AnalysisFailed"
         assert "error-rate" in status["rejected"]["message"]

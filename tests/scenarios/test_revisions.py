@@ -29,7 +29,7 @@ def test_a_new_revision_in_the_middle_replaces_the_candidate_and_starts_from_the
     stage.deploy(model("1.0.0", replicas=1))
     with stage.load() as load:
         stable = stage.pods("1.0.0")
-        stage.apply(model("2.0.0", replicas=1, strategy=LONG))
+        stage.apply(model("2.0.0", replicas=1, strategy=LONG, environment={"LATENCY": "0.2", "LINGER": "0"}))
         at_half(stage, "2.0.0")
         since = stage.resource_version
         stage.apply(model("3.0.0", replicas=1, strategy=SHORT))
@@ -37,13 +37,13 @@ def test_a_new_revision_in_the_middle_replaces_the_candidate_and_starts_from_the
         assert stage.pods("1.0.0") == stable
         stage.until_phase("Healthy", version="3.0.0")
         assert stage.pods("1.0.0") == stable, "the version before is kept warm by the very same pods"
+        stage.until("no pods of the replaced version", lambda _: not stage.pods("2.0.0"))
     assert not load.lost
     steps = [(step["index"], step["weight"]) for step in stage.steps(since)]
     assert steps[-2:] == [(1, 20), (2, 50)]
     assert stage.weights("3.0.0", since) == [0, 20, 50, 100]
     outcomes = [(entry["version"], entry["outcome"]) for entry in stage.status["history"]]
     assert outcomes == [("3.0.0", "Promoted"), ("2.0.0", "Replaced"), ("1.0.0", "Deployed")]
-    stage.until("no pods of the replaced version", lambda _: not stage.pods("2.0.0"))
     roles = {it["revision"]: it["role"] for it in stage.status["revisions"]}
     assert roles == {it["metadata"]["labels"]["serin.dev/revision"]: role_of(it) for it in records(stage)}
 
