@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from serin.api.action import RolloutActionSpec
 from serin.api.spec import ModelDeploymentSpec
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-SPECS = {"ModelDeployment": ModelDeploymentSpec, "RolloutAction": RolloutActionSpec}
+SPECS: dict[str, type[BaseModel]] = {"ModelDeployment": ModelDeploymentSpec, "RolloutAction": RolloutActionSpec}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
