@@ -77,7 +77,6 @@ class Store:
             self._enqueue(key)
         elif manifest is not None:
             for target in _owners(resource, key, manifest):
-                self._index_child(target, (resource, key))
                 self._enqueue(target)
 
     def child_changed(self, resource: Resource) -> OnChange:
@@ -88,7 +87,6 @@ class Store:
             if not self._keep(resource, key, manifest):
                 return
             for owner in _owners(resource, key, before) | _owners(resource, key, manifest):
-                self._index_child(owner, (resource, key))
                 self._enqueue(owner)
             for interested in self._interested.get((resource, key), ()):
                 self._enqueue(interested)
@@ -98,22 +96,19 @@ class Store:
     def _keep(self, resource: Resource, key: ObjectKey, manifest: Object | None) -> bool:
         """Take a change in; False if it is older than what is known, or nothing new."""
         known = self._objects[resource].get(key)
+        if manifest is not None and known is not None and _version(manifest) <= _version(known):
+            return False
+        # Whose child it is may change with the object.
+        self._forget_child(resource, key, known)
         if manifest is None:
             self._objects[resource].pop(key, None)
-            self._forget_child(resource, key, known)
             return known is not None
-        if known is not None and _version(manifest) <= _version(known):
-            return False
         self._objects[resource][key] = manifest
+        for owner in _owners(resource, key, manifest):
+            self._children[owner].add((resource, key))
         return True
 
-    def _index_child(self, owner: ObjectKey, child: tuple[Resource, ObjectKey]) -> None:
-        if child[1] in self._objects[child[0]]:
-            self._children[owner].add(child)
-
     def _forget_child(self, resource: Resource, key: ObjectKey, known: Object | None) -> None:
-        if known is None:
-            return
         for owner in _owners(resource, key, known):
             self._children[owner].discard((resource, key))
             if not self._children[owner]:
@@ -136,7 +131,7 @@ def _version(manifest: Object) -> int:
 
 def _owners(resource: Resource, key: ObjectKey, manifest: Object | None) -> set[ObjectKey]:
     """The ModelDeployments that an object belongs to: by its label, by name, or by the Services that it leads to."""
-    if manifest is None:
+    if manifest is None or resource == MODEL_DEPLOYMENT:
         return set()
     if resource == ROLLOUT_ACTION:
         names = {manifest["spec"].get("modelDeployment", "")}

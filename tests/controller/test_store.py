@@ -1,0 +1,51 @@
+"""The cache knows whose child an object is, also when that changes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from serin.cluster.resources import DEPLOYMENT, HTTP_ROUTE, ObjectKey
+from serin.controller.store import Store
+
+FRAUD, OTHER = ObjectKey("ml", "fraud"), ObjectKey("ml", "other")
+ROUTE, CHILD = ObjectKey("ml", "front"), ObjectKey("ml", "fraud-7s9cthjrc2")
+
+
+def store(woken: list[ObjectKey]) -> Store:
+    return Store(woken.append, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def route(version: int, backend: str) -> dict[str, Any]:
+    metadata = {"namespace": "ml", "name": "front", "resourceVersion": str(version)}
+    return {"metadata": metadata, "spec": {"rules": [{"backendRefs": [{"name": backend}]}]}}
+
+
+def labeled(version: int, model: str) -> dict[str, Any]:
+    labels = {"serin.dev/model": model}
+    return {"metadata": {"namespace": "ml", "name": CHILD.name, "resourceVersion": str(version), "labels": labels}}
+
+
+def test_a_route_that_was_given_back_and_deleted_later_is_no_child_any_more() -> None:
+    woken: list[ObjectKey] = []
+    cache = store(woken)
+    changed = cache.child_changed(HTTP_ROUTE)
+    changed(ROUTE, route(1, "fraud-7s9cthjrc2"))
+    assert [it["metadata"]["name"] for it in cache.children(FRAUD, HTTP_ROUTE)] == ["front"]
+    changed(ROUTE, route(2, "legacy"))
+    assert list(cache.children(FRAUD, HTTP_ROUTE)) == []
+    changed(ROUTE, None)
+    assert list(cache.children(FRAUD, HTTP_ROUTE)) == []
+    assert woken == [FRAUD, FRAUD], "who has it, and who had it, are told; a stranger is not"
+
+
+def test_an_object_whose_label_changes_goes_over_to_the_other_model() -> None:
+    woken: list[ObjectKey] = []
+    cache = store(woken)
+    changed = cache.child_changed(DEPLOYMENT)
+    changed(CHILD, labeled(1, "fraud"))
+    changed(CHILD, labeled(2, "other"))
+    changed(CHILD, labeled(1, "fraud"))
+    assert list(cache.children(FRAUD, DEPLOYMENT)) == []
+    assert [it["metadata"]["resourceVersion"] for it in cache.children(OTHER, DEPLOYMENT)] == ["2"]
+    assert set(woken) == {FRAUD, OTHER}
+    changed(CHILD, None)
+    assert list(cache.children(OTHER, DEPLOYMENT)) == []
