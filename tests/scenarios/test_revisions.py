@@ -103,7 +103,8 @@ def test_applying_the_same_again_or_changing_what_no_revision_is_made_of_starts_
     stage.deploy(manifest)
     revision, history = stage.status["stable"], stage.status["history"]
     since = stage.resource_version
-    assert stage.apply(manifest)["metadata"]["resourceVersion"] == since
+    generation = stage.object["metadata"]["generation"]
+    assert stage.apply(manifest)["metadata"]["generation"] == generation
 
     labeled = copy.deepcopy(manifest)
     labeled["metadata"]["labels"] = {"team": "vision"}
