@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from localcluster import LocalCluster
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # A busy machine makes an example slow, not wrong.
 settings.register_profile("serin", deadline=None)
@@ -52,4 +55,15 @@ def namespace(cluster: LocalCluster) -> Iterator[str]:
 @pytest.fixture
 def kubectl(cluster: LocalCluster) -> Callable[..., str]:
     """`kubectl("get", "pods", input=…, check=…) -> stdout`, as the administrator."""
+    return cluster.kubectl
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: LocalCluster) -> Callable[..., str]:
+    """`kubectl` of a cluster in which the CRDs are established, and the user roles and the policy are there."""
+    crds = str(ROOT / "crds")
+    cluster.kubectl("apply", "-f", crds)
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+    for name in ("20-user-roles.yaml", "30-admission-policy.yaml"):
+        cluster.kubectl("apply", "-f", str(ROOT / "manifests" / name))
     return cluster.kubectl

@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from localcluster.component import Component, Probe, Status
@@ -79,6 +80,9 @@ class Supervisor:
         process = self._named(name)
         process.frozen = True
         self._signal(process, signal.SIGSTOP)
+        # A thread that runs on another core stops a moment after the signal, and may answer until then.
+        while process.pid is not None and not _stands_still(process.pid):
+            time.sleep(POLL_SECONDS / 10)
 
     def thaw(self, name: str) -> None:
         """Let a frozen component go on."""
@@ -220,3 +224,12 @@ def log_tail(path: str) -> str:
     except OSError as error:
         return f"({error})"
     return "".join(lines).rstrip() or "(it is empty)"
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether every thread of a process is stopped, or the process is gone."""
+    try:
+        states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except (FileNotFoundError, ProcessLookupError):
+        return not Path(f"/proc/{pid}").exists()
+    return all(state in "TtZX" for state in states)

@@ -113,10 +113,11 @@ def test_a_watch_that_never_begins_is_given_up() -> None:
 def test_bookmarks_keep_a_quiet_watch_alive_and_its_version_young() -> None:
     async def test(server: FakeApiServer, client: KubeClient) -> None:
         server.bookmark_seconds = 0.05
-        async with reflecting(client, selector="app=a") as (_, seen):
+        patience = replace(QUICK, silence=1.0)
+        async with reflecting(client, selector="app=a", patience=patience) as (_, seen):
             await until(server.watches.count)
             await client.apply(config_map("other"))
-            await asyncio.sleep(3 * QUICK.silence)
+            await asyncio.sleep(1.5 * patience.silence)
             assert len(server.log.matching(WATCHES)) == 1
             # The version of the last bookmark is young enough to go on after a compaction.
             server.compact()

@@ -99,12 +99,12 @@ def prometheus(_proxy: PrometheusProxy) -> Iterator[PrometheusProxy]:
 
 @pytest.fixture(scope="session")
 def operator(
-    cluster: LocalCluster, _proxy: PrometheusProxy, tmp_path_factory: pytest.TempPathFactory
+    cluster: LocalCluster,
+    installed: Callable[..., str],
+    _proxy: PrometheusProxy,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[OperatorProcess]:
-    """The operator, watching all namespaces, from CRDs as a user installs them."""
-    cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    for name in ("20-user-roles.yaml", "30-admission-policy.yaml"):
-        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests" / name))
+    """The operator, watching all namespaces of a cluster that has what a user installs."""
     cluster.load_image(
         Image(
             IMAGE,

@@ -1,9 +1,8 @@
 """The stage of a scenario: one model in one namespace of a real cluster, told about as a user would."""
 
 import copy
-import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -251,16 +250,3 @@ class Stage:
                 },
             }
         )
-
-
-def kubectl(command: Sequence[str], **options: Any) -> str:
-    """Run kubectl as a person would."""
-    done: subprocess.CompletedProcess[str] = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=True, **options
-    )
-    return done.stdout
-
-
-def moment() -> float:
-    """Now, as `Load` counts it."""
-    return time.monotonic()
