@@ -130,10 +130,6 @@ def test_an_own_route_is_edited_in_its_weights_alone_and_given_back_in_the_middl
     assert route_of(stage)["metadata"]["annotations"] == front["metadata"]["annotations"]
 
 
-@pytest.mark.xfail(
-    reason="the original backend and the first version change places in one write of the route, and the proxy learns "
-    "of routes and of backends in two steps: for some milliseconds it answers 503"
-)
 def test_taking_over_an_own_route_and_giving_it_back_loses_no_request(stage: Stage, front: Object) -> None:
     with stage.load(rate=200) as load:
         stage.deploy(model("1.0.0", replicas=1, traffic=OWN))

@@ -1,8 +1,12 @@
 """Routes as users write them, and as the API server stores them."""
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
+
+from traffic.json_patch import apply_patch
 
 BACKEND = "fraud"
 PORT = 80
@@ -30,6 +34,28 @@ def route(*rules: dict[str, Any], **metadata: Any) -> dict[str, Any]:
         "metadata": {"name": "api", "namespace": "ml", "resourceVersion": "7", "generation": 3, **metadata},
         "spec": {"parentRefs": [{"name": "edge"}], "hostnames": ["api.example"], "rules": list(rules)},
     }
+
+
+def accepted(document: dict[str, Any], *, at: int = 0) -> dict[str, Any]:
+    """The route as its Gateway has accepted it; `at` generations before the present one."""
+    generation = document["metadata"]["generation"] - at
+    conditions = [
+        {"type": kind, "status": "True", "reason": kind, "observedGeneration": generation}
+        for kind in ("Accepted", "ResolvedRefs")
+    ]
+    parents = [{"parentRef": ref, "conditions": conditions} for ref in document["spec"]["parentRefs"]]
+    return {**document, "status": {"parents": parents}}
+
+
+def walk(before: dict[str, Any], next_patch: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> dict[str, Any]:
+    """The route after all patches, each made when the one before was accepted."""
+    after = copy.deepcopy(before)
+    for _ in range(10):
+        operations = next_patch(accepted(after))
+        if not operations:
+            return after
+        after = apply_patch(after, operations)
+    raise AssertionError(f"the patches come to no end: {operations}")
 
 
 def header(value: str) -> list[dict[str, Any]]:

@@ -8,18 +8,32 @@ from hypothesis import strategies as st
 from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
 from serin.traffic.gateway_api import cannot_give_back, edit_split, give_back, problems, read_split
 from traffic.json_patch import TestFailedError, apply_patch
-from traffic.routes import BACKEND, CANDIDATE, NEXT, PORT, STABLE, entry, header, route, routes, rule, splits
+from traffic.routes import (
+    BACKEND,
+    CANDIDATE,
+    NEXT,
+    PORT,
+    STABLE,
+    accepted,
+    entry,
+    header,
+    route,
+    routes,
+    rule,
+    splits,
+    walk,
+)
 
 MODEL = "fraud"
 SPLIT = {STABLE: 95, CANDIDATE: 5}
 
 
 def edited(before: dict[str, Any], split: dict[str, int] | None = None, port: int = PORT) -> dict[str, Any]:
-    return apply_patch(before, edit_split(before, BACKEND, split or SPLIT, port))
+    return walk(before, lambda now: edit_split(now, BACKEND, split or SPLIT, port))
 
 
-def given_back(before: dict[str, Any]) -> dict[str, Any]:
-    return apply_patch(before, give_back(before, MODEL))
+def given_back(before: dict[str, Any], model: str = MODEL) -> dict[str, Any]:
+    return walk(before, lambda now: give_back(now, model))
 
 
 def references(document: dict[str, Any], number: int = 0) -> list[dict[str, Any]]:
@@ -48,6 +62,47 @@ def test_a_backend_beside_others_keeps_its_weight_in_sum_and_its_place() -> None
 def test_every_entry_of_ours_bears_the_filters_of_the_backend() -> None:
     before = route(rule(entry(filters=header("a"), namespace="ml")))
     assert [(one["filters"], one["namespace"]) for one in references(edited(before))] == [(header("a"), "ml")] * 2
+
+
+def test_it_is_taken_over_and_given_back_in_writes_that_leave_no_request_without_a_backend() -> None:
+    def next_weights(now: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
+        assert operations
+        return accepted(apply_patch(now, operations))
+
+    def weights(now: dict[str, Any]) -> dict[str, int]:
+        return {one["name"]: one["weight"] for one in references(now)}
+
+    split = {STABLE: 100}
+    now = accepted(route(rule(entry())))
+    seen = []
+    for _ in range(3):
+        now = next_weights(now, edit_split(now, BACKEND, split, PORT))
+        seen.append(weights(now))
+    assert seen == [{BACKEND: 1, STABLE: 0}, {BACKEND: 0, STABLE: 100}, {STABLE: 100}]
+    assert edit_split(now, BACKEND, split, PORT) == []
+    seen = []
+    for _ in range(3):
+        now = next_weights(now, give_back(now, MODEL))
+        seen.append(weights(now))
+    assert seen == [{STABLE: 100, BACKEND: 0}, {STABLE: 0, BACKEND: 1}, {BACKEND: 1}]
+    now = next_weights(now, give_back(now, MODEL))
+    assert "annotations" not in now["metadata"]
+    assert give_back(now, MODEL) == []
+
+
+def test_the_next_of_these_writes_waits_until_the_one_before_was_accepted() -> None:
+    now = route(rule(entry()))
+    now = apply_patch(now, edit_split(now, BACKEND, {STABLE: 100}, PORT))
+    assert edit_split(accepted(now, at=1), BACKEND, {STABLE: 100}, PORT) == []
+    assert edit_split(accepted(now), BACKEND, {STABLE: 100}, PORT) != []
+    taken = edited(route(rule(entry())), {STABLE: 100})
+    assert give_back(accepted(taken, at=1), MODEL) == []
+    assert apply_patch(taken, give_back(taken, MODEL, patient=False)) == route(rule(entry()))
+
+
+def test_weights_that_move_among_backends_that_are_there_wait_for_nothing() -> None:
+    taken = edited(route(rule(entry())))
+    assert edit_split(accepted(taken, at=1), BACKEND, {STABLE: 100, CANDIDATE: 0}, PORT) != []
 
 
 def test_rules_without_the_backend_are_not_touched() -> None:
@@ -193,14 +248,13 @@ def test_two_models_share_a_route_and_each_gives_its_own_place_back() -> None:
     before = route(rule(entry(weight=300), entry("spam", 100)), rule(entry("spam", 9), path="/spam"))
     spam = {"spam-bcdfghjklm": 50, "spam-2456789bcd": 50}
     both = edited(before)
-    both = apply_patch(both, edit_split(both, "spam", spam, PORT))
+    both = walk(both, lambda now: edit_split(now, "spam", spam, PORT))
     assert edit_split(both, BACKEND, SPLIT, PORT) == edit_split(both, "spam", spam, PORT) == []
     assert [one["weight"] for one in references(both)] == [15, 285, 50, 50]
     assert read_split(both, SPLIT) == SPLIT
     assert read_split(both, spam) == spam
-    assert given_back(apply_patch(both, give_back(both, "spam"))) == before
-    left = given_back(both)
-    assert apply_patch(left, give_back(left, "spam")) == before
+    assert given_back(given_back(both, "spam")) == before
+    assert given_back(given_back(both), "spam") == before
 
 
 def test_a_backend_whose_place_another_model_took_is_told() -> None:
@@ -288,7 +342,7 @@ def test_a_route_without_a_problem_reads_back_the_split_that_was_written(
         (route(rule({**entry(), "port": 8000})), "at port 8000, but spec.service.port is 80"),
         (route(rule(entry(), entry("other"))), "rules[0] gives fraud the weight 1 beside other backends"),
         (route(rule(entry(weight=0))), "the weight 0"),
-        (route(rule(entry(weight=100), *[entry(f"o-{n}") for n in range(15)])), "has 16 backends"),
+        (route(rule(entry(weight=100), *[entry(f"o-{n}") for n in range(14)])), "has 15 backends"),
     ],
 )
 def test_a_route_that_cannot_be_used_is_told_with_what_to_do(unusable: dict[str, Any], told: str) -> None:
@@ -305,7 +359,7 @@ def test_a_route_that_cannot_be_used_is_told_with_what_to_do(unusable: dict[str,
         route(rule(entry(weight=100), entry("other", 1))),
         route(rule(entry("other")), rule(entry(weight=0), entry("x", 1)), rule(entry(), path="/a")),
         edited(route(rule(entry()))),
-        edited(route(rule(entry(weight=100), *[entry(f"o-{n}") for n in range(14)]))),
+        edited(route(rule(entry(weight=100), *[entry(f"o-{n}") for n in range(13)]))),
     ],
 )
 def test_a_route_that_can_be_used_has_no_problem(usable: dict[str, Any]) -> None:

@@ -16,11 +16,15 @@ def plan_deletion(draft: Draft, since: datetime) -> Plan:
     if FINALIZER not in draft.desired.finalizers:
         return Plan(draft.status)
     routes = held_routes(draft)
-    actions = [action for route in routes for action in give_back(draft, route)]
+    deadline = since + draft.desired.spec.progress_deadline
+    patient = draft.now < deadline
+    actions = [action for route in routes for action in give_back(draft, route, patient=patient)]
     if actions:
+        draft.wake(deadline)
         return _plan(draft, *actions)
     if draft.status.drain_until is None:
-        if routes and not _settled(draft, routes, since):
+        if patient and not _settled(draft, routes):
+            draft.wake(deadline)
             return _plan(draft)
         for route in routes:
             tell_what_is_lost(draft, route)
@@ -37,12 +41,8 @@ def first_of_all(draft: Draft) -> Plan:
     return _plan(draft, _finalizers(draft, [*draft.desired.finalizers, FINALIZER]))
 
 
-def _settled(draft: Draft, routes: list[Mapping[str, Any]], since: datetime) -> bool:
+def _settled(draft: Draft, routes: list[Mapping[str, Any]]) -> bool:
     """Whether the Gateways know of it: then requests stop coming. A dead Gateway holds nobody up for ever."""
-    deadline = since + draft.desired.spec.progress_deadline
-    if draft.now >= deadline:
-        return True
-    draft.wake(deadline)
     answers = [gateway_api.acceptance(route) for route in routes]
     for answer in answers:
         if answer.state is gateway_api.AcceptanceState.REFUSED:

@@ -53,14 +53,14 @@ def held_routes(draft: Draft) -> list[Mapping[str, Any]]:
     return [route for route in routes if route is not None and not is_controlled_by(route, owner.uid)]
 
 
-def give_back(draft: Draft, route: Mapping[str, Any]) -> Iterator[Action]:
-    """Restore a user's own route; delete one that Serin made."""
+def give_back(draft: Draft, route: Mapping[str, Any], *, patient: bool = True) -> Iterator[Action]:
+    """Restore a user's own route, step by step unless there is no patience; delete one that Serin made."""
     owner, metadata = draft.desired.owner, route["metadata"]
     target = _reference(draft, metadata["name"])
     if is_controlled_by(route, owner.uid):
         yield Delete(target, metadata["uid"])
         return
-    operations = gateway_api.give_back(route, owner.name)
+    operations = gateway_api.give_back(route, owner.name, patient=patient)
     if operations:
         tell_what_is_lost(draft, route)
         draft.say("RouteGivenBack", f"HTTPRoute {metadata['name']} gets its own backends back")

@@ -71,7 +71,7 @@ def read_split(route: Mapping[str, Any], services: Collection[str]) -> dict[str,
     """
     ours = Ours.of(services)
     kept = (read_originals(route) or {}).get(ours.model)
-    places = find_places(route, ours, kept.backend if kept else None, kept.port if kept else None)
+    places = find_places(route, ours, kept.backend, kept.ports) if kept else find_places(route, ours)
     if not any(place.ours for place in places):
         return None
     carrying = [place for place in places if place.total > 0] or places

@@ -34,6 +34,11 @@ class Originals:
     services: tuple[str, ...]
     places: tuple[Original, ...]
 
+    @property
+    def ports(self) -> frozenset[int | None]:
+        """The ports at which the backend stood."""
+        return frozenset((self.port, *(place.entry.get("port") for place in self.places)))
+
 
 def read_originals(route: Mapping[str, Any]) -> dict[str, Originals] | None:
     """The originals that a route bears, by the name of the ModelDeployment; None if they cannot be read."""

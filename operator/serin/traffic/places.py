@@ -29,10 +29,10 @@ class Ours:
 
 @dataclass(frozen=True)
 class Place:
-    """One backend's place in a rule: the user's own entry, or the run of entries that took its place.
+    """One backend's place in a rule: the user's own entry, the entries that took its place, or both side by side.
 
     rule: the rule's index; start: the first entry's index in its backendRefs.
-    ours: it is held by the revisions' Services.
+    ours: the revisions' Services are in it.
     alone: no other entry shares the rule, so that the weights mean nothing beside each other's.
     """
 
@@ -69,11 +69,11 @@ def rules_of(route: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def find_places(
-    route: Mapping[str, Any], ours: Ours, backend: str | None = None, port: int | None = None
+    route: Mapping[str, Any], ours: Ours, backend: str | None = None, ports: Collection[int | None] = ()
 ) -> list[Place]:
-    """The places in a route, in order: those that are ours, and those that `backend` still holds at `port`.
+    """The places in a route, in order: those that are ours, and those that `backend` still holds at one of `ports`.
 
-    An entry without a port, or any port if none is given, counts as being at `port`.
+    An entry without a port counts as being at any.
     """
     namespace = route["metadata"].get("namespace")
     places = []
@@ -81,15 +81,13 @@ def find_places(
         references = rule.get("backendRefs") or []
         runs: list[tuple[int, int, bool]] = []
         for position, entry in enumerate(references):
-            if not is_service(entry, namespace):
-                continue
-            if entry["name"] in ours:
+            held = is_service(entry, namespace) and entry["name"] in ours
+            replaced = is_service(entry, namespace) and _is_replaced(entry, backend, ports)
+            if held or replaced:
                 start = _run_start(references, runs, position)
                 if start != position:
-                    runs.pop()
-                runs.append((start, position + 1, True))
-            elif entry["name"] == backend and (port is None or entry.get("port") in (None, port)):
-                runs.append((position, position + 1, False))
+                    held = runs.pop()[2] or held
+                runs.append((start, position + 1, held))
         places += [
             Place(index, start, tuple(references[start:stop]), held, alone=stop - start == len(references))
             for start, stop, held in runs
@@ -106,12 +104,16 @@ def is_service(entry: Mapping[str, Any], namespace: str | None) -> bool:
     )
 
 
+def _is_replaced(entry: Mapping[str, Any], backend: str | None, ports: Collection[int | None]) -> bool:
+    return entry["name"] == backend and entry.get("port") in {None, *ports}
+
+
 def _run_start(references: Sequence[Mapping[str, Any]], runs: Sequence[tuple[int, int, bool]], position: int) -> int:
-    """Where the run begins that an entry of ours at `position` belongs to.
+    """Where the run begins that an entry at `position` belongs to.
 
     A run bears each Service once: where a name comes again, the next place begins.
     """
-    if not runs or not runs[-1][2] or runs[-1][1] != position:
+    if not runs or runs[-1][1] != position:
         return position
     start = runs[-1][0]
     names = {entry["name"] for entry in references[start:position]}

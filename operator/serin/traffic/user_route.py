@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
+from serin.traffic.acceptance import AcceptanceState
 from serin.traffic.originals import Original, Originals, match, read_originals, restored, with_originals
-from serin.traffic.places import Ours, Place, find_places, is_service, rules_of
+from serin.traffic.places import Ours, Place, find_places, is_service, rules_of, weight_of
+from serin.traffic.route_status import acceptance
 from serin.traffic.split import apportion
 
 JSONPatch = list[dict[str, Any]]
@@ -17,38 +19,82 @@ JSONPatch = list[dict[str, Any]]
 
 _WHOLE = 100
 _MOST_BACKENDS = 16
+"""Of one rule, as the API has it."""
+_NEEDED = 3
+"""For a moment the user's own backend and two versions stand side by side."""
 
 
 def edit_split(route: Mapping[str, Any], backend: str, services: Mapping[str, int], port: int) -> JSONPatch:
-    """The patch that gives a user's own route a split at every place of `backend`; empty if it has it.
+    """The next patch on the way to a split at every place of `backend`; empty if it is there, or not to go on yet.
 
     The Services take the backend's place with its filters and its weight; a backend that is alone in its rule
-    has no weight to keep, and gets 100. What stood there is kept in an annotation.
+    has no weight to keep, and gets 100. What stood there is kept in an annotation. See `smooth` for the way.
 
     services: the split in percent by Service, 0 included. port: `spec.service.port`.
     """
     ours = Ours.of(services)
     kept = (read_originals(route) or {}).get(ours.model)
-    places = find_places(route, ours, backend, port)
+    places = find_places(route, ours, backend, (port,))
     if not places:
         return []
     originals = match(route, places, kept.places if kept else (), {"name": backend, "port": port})
     written = Originals(backend, port, tuple(sorted(services)), tuple(originals))
     renewed = [_renewed(place, services, port) for place in places]
-    return _patch(route, places, renewed, with_originals(route, ours.model, written))
+    if not _may_go_on(route, places, renewed):
+        return []
+    entries = [smooth(place.entries, target) for place, target in zip(places, renewed, strict=True)]
+    return _patch(route, places, entries, with_originals(route, ours.model, written))
 
 
-def give_back(route: Mapping[str, Any], model: str) -> JSONPatch:
-    """The patch that gives a route back as it was before the ModelDeployment `model`; empty if there is nothing to do.
+def give_back(route: Mapping[str, Any], model: str, *, patient: bool = True) -> JSONPatch:
+    """The next patch on the way back to what a route was before the ModelDeployment `model`; empty as in `edit_split`.
 
     It restores what can be restored; `cannot_give_back` tells the rest.
+
+    patient: go the way on which no request is lost; otherwise all in one write, for a Gateway that accepts nothing.
     """
     kept = (read_originals(route) or {}).get(model)
     if kept is None:
         return []
     places, originals = _held(route, model, kept)
-    entries = [[restored(original, place)] for original, place in zip(originals, places, strict=True)]
-    return _patch(route, places, entries, with_originals(route, model, None))
+    targets = [[restored(original, place)] for original, place in zip(originals, places, strict=True)]
+    if not patient:
+        return _patch(route, places, targets, with_originals(route, model, None))
+    if not _may_go_on(route, places, targets):
+        return []
+    entries = [smooth(place.entries, target) for place, target in zip(places, targets, strict=True)]
+    # What stood there is forgotten in a write of its own, when it stands there again.
+    done = all(list(place.entries) == target for place, target in zip(places, targets, strict=True))
+    return _patch(route, places, entries, with_originals(route, model, None if done else kept))
+
+
+def smooth(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The next entries on the way from some backends to others, on which no request finds none.
+
+    A proxy learns of a backend and of its weight in two moments, and answers 503 between them. So newcomers stand at
+    weight 0 first; then the weights move; then who lost its weight leaves. Each write waits until the one before was
+    accepted (`_may_go_on`).
+    """
+    weights = {entry["name"]: weight_of(entry) for entry in old}
+    names = {entry["name"] for entry in new}
+    leaving = [entry for entry in old if entry["name"] not in names]
+    if not names <= weights.keys():
+        return [*leaving, *({**entry, "weight": weights.get(entry["name"], 0)} for entry in new)]
+    moved = any(weights[entry["name"]] != weight_of(entry) for entry in new)
+    if leaving and (moved or any(weight_of(entry) > 0 for entry in leaving)):
+        return [*({**entry, "weight": 0} for entry in leaving), *new]
+    return list(new)
+
+
+def _may_go_on(
+    route: Mapping[str, Any], places: Sequence[Place], targets: Sequence[Sequence[Mapping[str, Any]]]
+) -> bool:
+    """Whether the write before was accepted; only backends that come or go have to wait for that."""
+    changing = any(
+        place.ours and {entry["name"] for entry in place.entries} != {entry["name"] for entry in target}
+        for place, target in zip(places, targets, strict=True)
+    )
+    return not changing or acceptance(route).state is not AcceptanceState.PENDING
 
 
 def cannot_give_back(route: Mapping[str, Any], model: str) -> str | None:
@@ -75,7 +121,7 @@ def problems(route: Mapping[str, Any], backend: str, port: int, model: str) -> s
     """Why a ModelDeployment cannot take a backend's place in a user's own route, and what to do; None if it can."""
     all_kept = read_originals(route) or {}
     places = find_places(
-        route, Ours(model, frozenset(all_kept[model].services if model in all_kept else ())), backend, port
+        route, Ours(model, frozenset(all_kept[model].services if model in all_kept else ())), backend, (port,)
     )
     name = _name(route)
     rival = next((other for other, kept in all_kept.items() if other != model and kept.backend == backend), None)
@@ -92,11 +138,13 @@ def problems(route: Mapping[str, Any], backend: str, port: int, model: str) -> s
             f"{name}: rules[{coarse.rule}] gives {backend} the weight {coarse.total} beside other backends, which is "
             f"too coarse to be split: multiply the weights of the rule so that {backend} has at least {_WHOLE}"
         )
-    full = next((place for place in places if not place.ours and _backends(route, place) >= _MOST_BACKENDS), None)
+    full = next(
+        (place for place in places if not place.ours and _backends(route, place) - 1 + _NEEDED > _MOST_BACKENDS), None
+    )
     if full is not None:
         return (
-            f"{name}: rules[{full.rule}] has {_MOST_BACKENDS} backends, the most that a rule may have, so there is no "
-            "room for a second version: move some to another rule"
+            f"{name}: rules[{full.rule}] has {_backends(route, full)} backends of the {_MOST_BACKENDS} that a rule may "
+            "have, so there is no room for a second version: move some to another rule"
         )
     if all(place.total == 0 for place in places):
         return f"{name}: every rule gives {backend} the weight 0, so no request reaches it: give it a weight"
@@ -130,7 +178,7 @@ def _no_place(route: Mapping[str, Any], backend: str, port: int) -> str:
 
 def _held(route: Mapping[str, Any], model: str, kept: Originals) -> tuple[list[Place], list[Original]]:
     """The places that a ModelDeployment holds, and what stood there."""
-    places = find_places(route, Ours(model, frozenset(kept.services)))
+    places = find_places(route, Ours(model, frozenset(kept.services)), kept.backend, kept.ports)
     return places, match(route, places, kept.places, {"name": kept.backend, "port": kept.port})
 
 
