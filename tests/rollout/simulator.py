@@ -11,7 +11,7 @@ from typing import Any
 from serin.api.action import ActionName, RolloutActionSpec
 from serin.api.children import Owner, revision_in, revision_name
 from serin.api.spec import ModelDeploymentSpec
-from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Verdict
+from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Phase, Verdict
 from serin.rollout import plan
 from serin.rollout.actions import (
     Action,
@@ -33,6 +33,7 @@ from traffic.json_patch import apply_patch
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER = Owner("ml", "fraud", "uid-fraud")
+ANALYSIS = {"interval": "10s", "metrics": [{"name": "error-rate", "threshold": "2%"}]}
 
 
 def manifest(version: str = "1.0.0", **changes: Any) -> dict[str, Any]:
@@ -358,3 +359,15 @@ class Simulator:
 def service_of(revision: str | None) -> str:
     """The Service of a revision."""
     return revision_name(OWNER.name, revision or "")
+
+
+def phase_of(world: Simulator) -> Phase:
+    """The phase now; mypy believes that an attribute stays what an assertion found it to be."""
+    return world.status.phase
+
+
+def roll_out(world: Simulator, version: str = "2.0.0", **changes: object) -> str:
+    """Apply a new version and return its revision."""
+    world.apply(manifest(version, **changes))
+    assert world.status.candidate is not None
+    return world.status.candidate

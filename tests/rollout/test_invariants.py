@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from rollout.simulator import Simulator, manifest
+from rollout.simulator import ANALYSIS, Simulator, manifest
 from serin.api.status import Phase, Role, Verdict
 from serin.scaling.capacity import surge
 
@@ -18,7 +18,6 @@ STEPS = (
     [{"ramp": {"from": 1, "to": 90, "over": "2m"}}],
     [{"weight": 100, "hold": "1m"}],
 )
-ANALYSIS = {"interval": "10s", "metrics": [{"name": "error-rate", "threshold": "2%"}]}
 
 
 class RolloutMachine(RuleBasedStateMachine):
