@@ -86,6 +86,7 @@ class Reflector:
         self._transform = transform
         self._patience = patience
         self._known: dict[ObjectKey, str] = {}
+        self._seen_until = 0
         self._failures = 0
 
     async def run(self) -> None:
@@ -96,6 +97,14 @@ class Reflector:
                 await self._watch(version)
             except ApiError as error:
                 await self._pause_after(error)
+
+    def take_written(self, item: Object) -> None:
+        """Take in what the API server answered to a write of our own: the watch tells it a moment later.
+
+        Unless the watch is past it already: then it may have told by now that the object is gone.
+        """
+        if int(item["metadata"]["resourceVersion"]) > self._seen_until:
+            self._tell(item)
 
     async def _list(self) -> str:
         """Replace what is known by what there is, and return the version to go on from."""
@@ -108,6 +117,7 @@ class Reflector:
         if self.missing:
             logger.info("%s are known to the cluster now", self.resource.plural)
         self.missing = False
+        self._seen_until = int(listed.resource_version)
         self.synced.set()
         return listed.resource_version
 
@@ -143,6 +153,7 @@ class Reflector:
         elif event.type == "DELETED":
             self._forget(key_of(event.object))
         version: str = metadata["resourceVersion"]
+        self._seen_until = int(version)
         return version
 
     def _tell(self, item: Object) -> None:

@@ -1,7 +1,7 @@
 """Carries out what a plan asks for. Every action may be repeated; none touches what is not ours."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from serin.api.children import is_controlled_by, selector_labels
 from serin.cluster.client import KubeClient
@@ -34,8 +34,16 @@ class Interrupted(Exception):  # noqa: N818 - nothing is wrong: the world is ano
 class Executor:
     """Runs the actions of one plan after another, in order; the first that fails ends its plan."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, on_written: Callable[[Object], None]) -> None:
+        """Prepare.
+
+        Args:
+            client: the API server.
+            on_written: told of each object as it is after a write, so that the next plan knows of it before the watch
+                tells: else it would ask for the same once more.
+        """
         self._client = client
+        self._on_written = on_written
 
     async def run(self, key: ObjectKey, uid: str, actions: Iterable[Action], notes: Notes) -> None:
         """Carry the actions out.
@@ -61,7 +69,7 @@ class Executor:
             case Create():
                 await self._create(action.object, uid, notes)
             case Apply():
-                await self._client.apply(action.object)
+                self._on_written(await self._client.apply(action.object))
             case FreezeConfigMap():
                 await self._freeze(action, notes)
             case Patch():
@@ -84,13 +92,17 @@ class Executor:
 
     async def _create(self, manifest: Object, uid: str, notes: Notes, *, dry_run: bool = False) -> None:
         try:
-            await self._client.create(manifest, dry_run=dry_run)
+            made = await self._client.create(manifest, dry_run=dry_run)
         except AlreadyExists as error:
             key = key_of(manifest)
             there = await self._client.get(resource_of(manifest), key.namespace, key.name)
             if not is_controlled_by(there, uid):
                 notes.name_is_taken(manifest["kind"], key.name)
                 raise Interrupted(f"{manifest['kind']} {key} is somebody else's") from error
+            self._on_written(there)
+        else:
+            if not dry_run:
+                self._on_written(made)
 
     async def _freeze(self, action: FreezeConfigMap, notes: Notes) -> None:
         namespace = action.owner.namespace
@@ -107,17 +119,19 @@ class Executor:
     async def _patch(self, action: Patch) -> None:
         resource, target = _resource(action.target), action.target
         try:
-            await self._client.json_patch(resource, target.namespace, target.name, action.operations)
+            written = await self._client.json_patch(resource, target.namespace, target.name, action.operations)
         except (Conflict, Invalid, NotFound) as error:
             # A `test` operation that does not hold is answered as invalid: somebody was there before us.
             raise Interrupted(str(error)) from error
+        self._on_written(written)
 
     async def _merge(self, action: Merge) -> None:
         resource, target = _resource(action.target), action.target
         try:
-            await self._client.merge_patch(resource, target.namespace, target.name, dict(action.body))
+            written = await self._client.merge_patch(resource, target.namespace, target.name, dict(action.body))
         except (Conflict, NotFound) as error:
             raise Interrupted(str(error)) from error
+        self._on_written(written)
 
     async def _delete(self, action: Delete) -> None:
         resource, target = _resource(action.target), action.target
@@ -130,9 +144,13 @@ class Executor:
         resource, target = _resource(action.target), action.target
         body: Object = {"status": dict(action.status)}
         try:
-            await self._client.merge_patch(resource, target.namespace, target.name, body, subresource="status")
+            written = await self._client.merge_patch(
+                resource, target.namespace, target.name, body, subresource="status"
+            )
         except NotFound:
             logger.debug("RolloutAction %s is gone", target.name)
+        else:
+            self._on_written(written)
 
     async def _inspect(self, key: ObjectKey, action: InspectPods, notes: Notes) -> None:
         if notes.pods_are_fresh(action.revision):

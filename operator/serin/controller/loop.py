@@ -59,7 +59,9 @@ class Loop:
             return
         decided = plan(world)
         try:
-            await self._write_status(key, manifest, decided)
+            # What was not decided anew needs no writing, nor any comparing of documents.
+            if decided.status != world.status:
+                await self._write_status(key, manifest, decided)
         except Conflict:
             logger.debug("%s has changed since it was planned for", key)
             self.queue.add_after(key, AGAIN_SECONDS)

@@ -10,18 +10,22 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from serin.api.names import MODEL_LABEL
-from serin.cluster.client import KubeClient
+from serin.cluster.client import KubeClient, Object
 from serin.cluster.events import EventRecorder
 from serin.cluster.primary import PrimaryReflector
-from serin.cluster.reflector import Reflector
+from serin.cluster.reflector import Reflector, slim
 from serin.cluster.resources import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
     DEPLOYMENT,
     HTTP_ROUTE,
+    MODEL_DEPLOYMENT,
+    ROLLOUT_ACTION,
     SERVICE,
     ObjectKey,
     Resource,
+    key_of,
+    resource_of,
 )
 from serin.cluster.status_writer import StatusWriter
 from serin.controller.analysis import AnalysisDesk, Collector
@@ -69,7 +73,7 @@ class Operator:
             clock=self._clock,
             desk=self._desk,
             writer=StatusWriter(client),
-            executor=Executor(client),
+            executor=Executor(client, self._take_written),
             events=self._events,
             time=self._time,
             status_refresh_seconds=settings.status_refresh,
@@ -146,6 +150,15 @@ class Operator:
     def _reflector(self, resource: Resource, **options: Any) -> Reflector:
         on_change = self._store.child_changed(resource)
         return Reflector(self._client, resource, on_change=on_change, namespace=self._settings.namespace, **options)
+
+    def _take_written(self, item: Object) -> None:
+        """What a write made of an object is known at once, not only when the watch tells."""
+        resource = resource_of(item)
+        for reflector in self._reflectors:
+            if reflector.resource == resource:
+                reflector.take_written(item)
+        if resource in {MODEL_DEPLOYMENT, ROLLOUT_ACTION} and "deletionTimestamp" not in item["metadata"]:
+            self._store.primary_changed(resource, key_of(item), slim(item))
 
     def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()

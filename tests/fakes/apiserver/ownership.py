@@ -83,6 +83,11 @@ class Ownership:
     applied: dict[str, set[Path]] = field(default_factory=dict)
     updated: dict[str, set[Path]] = field(default_factory=dict)
 
+    def copy(self) -> "Ownership":
+        """Another one, to be changed apart."""
+        tables = (self.applied, self.updated)
+        return Ownership(*({name: set(paths) for name, paths in table.items()} for table in tables))
+
     def record_update(self, manager: str, before: dict[str, Any], after: dict[str, Any]) -> None:
         """A manager changed an object: what it changed is its own now."""
         old, new = owned_leaves(before), owned_leaves(after)

@@ -1,6 +1,5 @@
 """What the fake API server remembers: objects, one count of versions, and everything that has happened."""
 
-import copy
 import itertools
 import uuid
 from collections.abc import Callable, Iterable
@@ -29,6 +28,15 @@ class Happening:
     """The object as it was, for selectors that it matched then."""
 
 
+def duplicate(value: Any) -> Any:
+    """A copy of what JSON can hold: several times faster than `copy.deepcopy`, which looks for more than that."""
+    if isinstance(value, dict):
+        return {key: duplicate(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [duplicate(child) for child in value]
+    return value
+
+
 class Store:
     """Objects of all kinds. Everything here happens at once: there is no await."""
 
@@ -50,7 +58,7 @@ class Store:
     def find(self, kind: Kind, name: Name) -> Object | None:
         """A copy of an object, if it is there."""
         found = self._objects.get(kind, {}).get(name)
-        return copy.deepcopy(found)
+        return duplicate(found)
 
     def get(self, kind: Kind, name: Name) -> Object:
         """A copy of an object, or a refusal."""
@@ -62,14 +70,14 @@ class Store:
     def all(self, kind: Kind, namespace: str = "") -> list[Object]:
         """Copies of all objects of a kind, by namespace and name."""
         return [
-            copy.deepcopy(item)
+            duplicate(item)
             for name, item in sorted(self._objects.get(kind, {}).items())
             if not namespace or name[0] == namespace
         ]
 
     def create(self, kind: Kind, manifest: Object, *, manager: str, dry_run: bool = False) -> Object:
         """Make a new object of what a client sent."""
-        item = copy.deepcopy(manifest)
+        item = duplicate(manifest)
         metadata = item.setdefault("metadata", {})
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = metadata["generateName"] + uuid.uuid4().hex[:5]
@@ -93,7 +101,7 @@ class Store:
         before = self.get(kind, name)
         self._check(kind, before, metadata)
         after = self._combine(kind, before, manifest, status=status)
-        owners = copy.deepcopy(self._owners[before["metadata"]["uid"]])
+        owners = self._owners[before["metadata"]["uid"]].copy()
         owners.record_update(manager, before, after)
         return self._put(kind, "MODIFIED", after, before, owners, dry_run=dry_run)
 
@@ -113,7 +121,7 @@ class Store:
                 fresh["generation"] = 1
             return self._put(kind, "ADDED", item, None, owners, dry_run=dry_run)
         self._check(kind, before, metadata)
-        owners = copy.deepcopy(self._owners[before["metadata"]["uid"]])
+        owners = self._owners[before["metadata"]["uid"]].copy()
         merged = owners.apply(manager, before, intent, force=force)
         after = self._combine(kind, before, merged, status=False)
         return self._put(kind, "MODIFIED", after, before, owners, dry_run=dry_run)
@@ -127,7 +135,7 @@ class Store:
         if metadata.get("finalizers"):
             if metadata.get("deletionTimestamp"):
                 return before
-            after = copy.deepcopy(before)
+            after = duplicate(before)
             after["metadata"]["deletionTimestamp"] = _now()
             after["metadata"]["deletionGracePeriodSeconds"] = 0
             if kind.status:
@@ -155,19 +163,19 @@ class Store:
 
     def _combine(self, kind: Kind, before: Object, sent: Object, *, status: bool) -> Object:
         if status:
-            after = copy.deepcopy(before)
+            after = duplicate(before)
             after.pop("status", None)
             if "status" in sent:
-                after["status"] = copy.deepcopy(sent["status"])
+                after["status"] = duplicate(sent["status"])
             return after
-        after = copy.deepcopy(sent)
+        after = duplicate(sent)
         for key in ("uid", "creationTimestamp", "generation", "deletionTimestamp", "resourceVersion"):
             if key in before["metadata"]:
                 after["metadata"][key] = before["metadata"][key]
         if kind.status:
             after.pop("status", None)
             if "status" in before:
-                after["status"] = copy.deepcopy(before["status"])
+                after["status"] = duplicate(before["status"])
             if _content(after) != _content(before):
                 after["metadata"]["generation"] = before["metadata"]["generation"] + 1
         return after
@@ -185,7 +193,7 @@ class Store:
         metadata = item["metadata"]
         metadata["managedFields"] = owners.managed_fields(kind.api_version)
         if item == before or dry_run:
-            return copy.deepcopy(item)
+            return duplicate(item)
         if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
             return self._drop(kind, item)
         self._owners[metadata["uid"]] = owners
@@ -195,18 +203,18 @@ class Store:
         self._tell(kind, change, item, before)
         if self._is_orphan(item):
             self._drop(kind, item)
-        return copy.deepcopy(item)
+        return duplicate(item)
 
     def _drop(self, kind: Kind, item: Object, *, orphan: bool = False) -> Object:
         metadata = item["metadata"]
         del self._objects[kind][(metadata.get("namespace", ""), metadata["name"])]
         self._owners.pop(metadata["uid"], None)
-        last = copy.deepcopy(item)
+        last = duplicate(item)
         last["metadata"]["resourceVersion"] = self._next_version()
         self._tell(kind, "DELETED", last, item)
         if not orphan:
             self._collect(metadata["uid"])
-        return copy.deepcopy(last)
+        return duplicate(last)
 
     def _collect(self, uid: str) -> None:
         """Background garbage collection: children whose owners are all gone go too."""
@@ -230,7 +238,7 @@ class Store:
         return str(self.version)
 
     def _tell(self, kind: Kind, change: str, item: Object, before: Object | None) -> None:
-        happening = Happening(self.version, kind, change, copy.deepcopy(item), copy.deepcopy(before))
+        happening = Happening(self.version, kind, change, duplicate(item), duplicate(before))
         self.happenings.append(happening)
         for listener in list(self.listeners):
             listener(happening)
