@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from crds.metrics import metrics_reference
 from crds.reference import reference
 from crds.settings import settings_reference
 from serin.api.crd import CUSTOM_RESOURCES
@@ -38,6 +39,7 @@ def generated_files() -> dict[Path, str]:
         files[CHART_FILES / "crds" / f"{resource.plural}.yaml"] = definition
         files[ROOT / "docs" / "reference" / f"{resource.kind.lower()}.md"] = reference(resource)
     files[ROOT / "docs" / "reference" / "settings.md"] = settings_reference()
+    files[ROOT / "docs" / "reference" / "metrics.md"] = metrics_reference()
     for name in IN_CHART:
         files[CHART_FILES / name] = (ROOT / "manifests" / name).read_text()
     return files

@@ -1,10 +1,12 @@
 """The operator as a process: what it serves, what it costs at rest, how it starts and ends."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -33,6 +35,14 @@ def test_it_serves_its_metrics_and_says_that_it_lives_and_is_ready(operator: Ope
         answer = requests.get(f"{operator.url}/{path}", timeout=5)
         assert (answer.status_code, answer.text[:3]) == (200, "[+]")
     assert sum(costs(operator).values()) > 0
+
+
+def test_it_serves_the_metrics_of_the_reference_and_no_others(operator: OperatorProcess) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text()
+    told = {name.removesuffix("_total") for name in re.findall(r"^\| `(\w+)`", page, re.MULTILINE)}
+    text = requests.get(f"{operator.url}/metrics", timeout=5).text
+    served = {family.name for family in text_string_to_metric_families(text)}
+    assert {name for name in served if not name.endswith("_created")} == told
 
 
 def test_while_nothing_happens_it_asks_nobody_anything(stage: Stage, operator: OperatorProcess) -> None:

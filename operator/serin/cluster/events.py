@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from serin.api.names import FIELD_MANAGER
 from serin.cluster.client import KubeClient
 from serin.cluster.errors import ApiError, NotFound
+from serin.cluster.metrics import EventMetrics
 from serin.cluster.resources import EVENT
 
 logger = logging.getLogger(__name__)
@@ -82,12 +83,7 @@ class EventRecorder:
         self._queue: asyncio.Queue[_News] = asyncio.Queue(LONGEST_QUEUE)
         self._written: OrderedDict[_News, _Written] = OrderedDict()
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
-        self._results = Counter(
-            "serin_kubernetes_events",
-            "Events about objects: created, counted up, held back by the rate limit, or failed.",
-            ("result",),
-            registry=registry,
-        )
+        self._metrics = EventMetrics(registry)
 
     def record(
         self,
@@ -114,12 +110,12 @@ class EventRecorder:
             "uid": metadata["uid"],
         }
         if not self._take_token(metadata["uid"]):
-            self._results.labels("held back").inc()
+            self._metrics.results.labels("held back").inc()
             return
         try:
             self._queue.put_nowait(_News(tuple(involved.items()), type, reason, message[:LONGEST_MESSAGE]))
         except asyncio.QueueFull:
-            self._results.labels("failed").inc()
+            self._metrics.results.labels("failed").inc()
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -128,7 +124,7 @@ class EventRecorder:
             try:
                 await self._write(news)
             except ApiError as error:
-                self._results.labels("failed").inc()
+                self._metrics.results.labels("failed").inc()
                 logger.warning("An Event could not be written: %s", error)
             finally:
                 self._queue.task_done()
@@ -140,7 +136,7 @@ class EventRecorder:
                 await self._queue.join()
         except TimeoutError:
             logger.warning("%d Events were not written before the end", self._queue.qsize())
-            self._results.labels("failed").inc(self._queue.qsize())
+            self._metrics.results.labels("failed").inc(self._queue.qsize())
 
     async def _write(self, news: _News) -> None:
         before = self._written.get(news)
@@ -158,7 +154,7 @@ class EventRecorder:
         patch = {"count": before.count + 1, "lastTimestamp": self._timestamp()}
         await self._client.merge_patch(EVENT, namespace or "default", before.name, patch)
         self._remember(news, _Written(before.name, before.count + 1, self._monotonic()))
-        self._results.labels("counted up").inc()
+        self._metrics.results.labels("counted up").inc()
 
     async def _create(self, news: _News) -> None:
         involved = dict(news.involved)
@@ -182,7 +178,7 @@ class EventRecorder:
             }
         )
         self._remember(news, _Written(name, 1, self._monotonic()))
-        self._results.labels("created").inc()
+        self._metrics.results.labels("created").inc()
 
     def _remember(self, news: _News, written: _Written) -> None:
         self._written[news] = written

@@ -27,3 +27,16 @@ class ClientMetrics:
             ("resource", "cause"),
             registry=registry,
         )
+
+
+class EventMetrics:
+    """Counts what became of news about objects."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register with the operator's own registry."""
+        self.results = Counter(
+            "serin_kubernetes_events",
+            "Events about objects: created, counted up, held back by the rate limit, or failed.",
+            ("result",),
+            registry=registry,
+        )

@@ -63,6 +63,12 @@ class Heartbeat:
             self.beat()
 
 
+def tell_lag(registry: CollectorRegistry, heartbeat: Heartbeat) -> None:
+    """Have /metrics tell whether one core is enough."""
+    lag = Gauge("serin_event_loop_lag_seconds", "How late the event loop's last beat came.", registry=registry)
+    lag.set_function(lambda: heartbeat.lag)
+
+
 async def serve(settings: Settings, registry: CollectorRegistry, heartbeat: Heartbeat) -> None:
     """Serve until cancelled.
 
@@ -74,8 +80,7 @@ async def serve(settings: Settings, registry: CollectorRegistry, heartbeat: Hear
     Raises:
         SettingsError: the address or port cannot be had.
     """
-    lag = Gauge("serin_event_loop_lag_seconds", "How late the event loop's last beat came.", registry=registry)
-    lag.set_function(lambda: heartbeat.lag)
+    tell_lag(registry, heartbeat)
     runner = web.AppRunner(_application(registry, heartbeat), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
