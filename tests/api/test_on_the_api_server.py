@@ -58,6 +58,21 @@ def test_the_server_fills_in_the_defaults_of_the_models(installed: Kubectl) -> N
             assert stored.keys() == spec.to_dict().keys()
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("modeldeployment.spec.strategy.canary.steps.hold", "How long the weight is held at least"),
+        ("modeldeployment.spec.template.metadata.labels", "Labels of the pods, beside Serin's own."),
+        ("modeldeployment.status.step.since", "since"),
+        ("rolloutaction.spec.revision", "The revision that it was meant for"),
+    ],
+)
+def test_kubectl_explains_every_field(installed: Kubectl, path: str, text: str) -> None:
+    said = installed("explain", path)
+    assert "KIND:" in said
+    assert text in said
+
+
 @pytest.fixture
 def model(installed: Kubectl, namespace: str) -> Iterator[Kubectl]:
     """`kubectl` in a namespace that has the shortest ModelDeployment."""
