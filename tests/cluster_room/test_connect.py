@@ -121,7 +121,8 @@ def test_the_client_sends_the_token_of_the_kubeconfig_and_no_proxy_of_the_enviro
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "cannot be used"),
+        ("", "it is no kubeconfig"),
+        ("just text", "it is no kubeconfig"),
         ("a: [", "cannot be used"),
         ("{}", "current-context"),
         ("current-context: x\ncontexts: []\nclusters: []\nusers: []", "Expected object with name x"),

@@ -77,7 +77,11 @@ async def _from_kubeconfig(paths: str, *, origin: str) -> Configuration:
         loader = await load_kube_config(
             config_file=os.pathsep.join(files), client_configuration=configuration, persist_config=False
         )
-    except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ConnectionSettingsError(
+            f"the kubeconfig {paths!r} ({origin}) cannot be used: it is no kubeconfig"
+        ) from error
+    except (ConfigException, yaml.YAMLError, OSError, ValueError) as error:
         said = " ".join(str(error).split())
         raise ConnectionSettingsError(f"the kubeconfig {paths!r} ({origin}) cannot be used: {said}") from error
     if hasattr(loader, "exec_plugin_expiry"):
