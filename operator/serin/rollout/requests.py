@@ -93,6 +93,8 @@ def _carry_out(draft: Draft, request: Request) -> str:
 
 
 def _pause(draft: Draft, request: Request) -> str:
+    if draft.status.phase is Phase.PROMOTING:
+        raise RefusedError("the promotion is under way: abort it, or apply the version before")
     if draft.status.paused is None:
         paused = PausedStatus(by=request.spec.requested_by, reason=request.spec.reason, at=draft.now)
         draft.set(paused=paused)

@@ -19,7 +19,7 @@ ANALYSIS_HOLDS = "AnalysisHolds"
 def progress(draft: Draft) -> None:
     plan = schedule(draft.desired.spec)
     if plan is None:
-        draft.set(phase=Phase.PROMOTING)
+        draft.set(phase=Phase.PAUSED if _is_paused(draft) else Phase.PROMOTING)
         return
     stage = _locate(draft, plan)
     failure = _failure(draft)
