@@ -22,7 +22,7 @@ def subject(model: str = "fraud", *, namespace: str = "ml", due: int = 1, policy
     """A rollout whose newest `due` ticks are missing, the last of them at `NOW`."""
     policy = policy or analysis()
     times = tuple(NOW - number * policy.interval for number in reversed(range(due)))
-    return Subject(namespace, model, "8f21c0a97e", "5c9d7f4b6d", 80, policy, times)
+    return Subject(namespace, model, "8f21c0a97e", "5c9d7f4b6d", policy, times)
 
 
 def contract_labels(revision: str, **labels: str) -> dict[str, str]:
@@ -37,7 +37,6 @@ def shifted(one: Subject, by: timedelta) -> Subject:
         one.model,
         one.candidate,
         one.stable,
-        one.service_port,
         one.analysis,
         tuple(at + by for at in one.due),
     )

@@ -95,7 +95,7 @@ def test_names_too_many_to_write_out_are_narrowed_by_what_they_share() -> None:
 
 
 def test_names_are_never_read_as_a_query() -> None:
-    evil = Subject('a"} or vector(1) #', "m.l|x", "r\\", "s\n", 80, analysis(ERROR_RATE), (NOW,))
+    evil = Subject('a"} or vector(1) #', "m.l|x", "r\\", "s\n", analysis(ERROR_RATE), (NOW,))
     (batch,) = batches([evil])
     assert 'namespace=~"a\\"\\\\} or vector\\\\(1\\\\) #"' in batch.query.expression
     assert 'serin_model=~"m\\\\.l\\\\|x"' in batch.query.expression

@@ -62,7 +62,7 @@ class World:
         provider = PrometheusProvider(self.server.url, timedelta(seconds=10))
         try:
             collector = MetricsCollector(provider, Meters(CollectorRegistry()))
-            subject = Subject("ml", "fraud", CANDIDATE, STABLE, 80, policy, due)
+            subject = Subject("ml", "fraud", CANDIDATE, STABLE, policy, due)
             return asyncio.run(collector.collect([subject]))["ml", "fraud"]
         finally:
             provider.close()

@@ -173,7 +173,7 @@ def collect(server: RealPrometheus, due: tuple[datetime, ...]) -> tuple[Tick, ..
     provider = PrometheusProvider(server.url, timedelta(seconds=5))
     try:
         collector = MetricsCollector(provider, Meters(CollectorRegistry()))
-        subject = Subject("ml", "fraud", CANDIDATE, STABLE, 80, POLICY, due)
+        subject = Subject("ml", "fraud", CANDIDATE, STABLE, POLICY, due)
         return asyncio.run(collector.collect([subject]))["ml", "fraud"]
     finally:
         provider.close()

@@ -27,7 +27,7 @@ from serin.rollout.actions import (
     Plan,
     Report,
 )
-from serin.rollout.world import Desired, Judgement, Observed, Record, Request, ServiceState, Workload, World
+from serin.rollout.world import Desired, Judgement, Observed, Record, Request, Workload, World
 from serin.workloads import frozen_name, rejected_of, role_of, snapshot_of
 from traffic.json_patch import apply_patch
 
@@ -59,7 +59,7 @@ class Simulator:
     now: datetime = START
     status: ModelDeploymentStatus = field(default_factory=ModelDeploymentStatus)
     workloads: dict[str, Workload] = field(default_factory=dict)
-    services: dict[str, ServiceState] = field(default_factory=dict)
+    services: dict[str, str] = field(default_factory=dict)
     records: dict[str, Any] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
     config_maps: dict[str, str] = field(default_factory=dict)
@@ -272,7 +272,7 @@ class Simulator:
             case "Service" if name == OWNER.name:
                 self.user_service = item
             case "Service":
-                self.services[revision] = ServiceState(item["metadata"]["uid"], item["spec"]["ports"][0]["port"])
+                self.services[revision] = item["metadata"]["uid"]
             case "ControllerRevision":
                 self.records[revision] = item
             case "HTTPRoute":
@@ -315,6 +315,9 @@ class Simulator:
                 return
             assert self.route is not None
             self._take_route(apply_patch(self.route, action.operations))
+        elif action.target.kind == "Service" and name == OWNER.name:
+            assert self.user_service is not None
+            self.user_service = apply_patch(self.user_service, action.operations)
         else:
             raise AssertionError(f"no simulation of a patch of {action.target.kind}")
 

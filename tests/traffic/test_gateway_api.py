@@ -13,7 +13,7 @@ OWNER = Owner("ml", "fraud", "uid-1")
 
 def made(split: dict[str, int], **traffic: Any) -> dict[str, Any]:
     wanted = GatewayAPITraffic.model_validate({"parentRefs": [{"name": "edge"}], **traffic})
-    return make_route(OWNER, wanted, 80, split)
+    return make_route(OWNER, wanted, split)
 
 
 def test_the_route_that_serin_makes_writes_out_what_the_api_server_would_fill_in() -> None:

@@ -196,10 +196,10 @@ def test_rules_that_were_swapped_and_changed_at_once_are_told_apart_by_their_fil
     assert (references(restored, 0), references(restored, 1)) == ([other], [one])
 
 
-def test_another_service_port_goes_to_the_route_and_the_old_one_comes_back() -> None:
+def test_another_service_port_leaves_the_route_to_the_revisions_alone_and_the_old_one_comes_back() -> None:
     before = route(rule(entry()))
     after = edited(edited(before), port=8080)
-    assert [one["port"] for one in references(after)] == [8080, 8080]
+    assert [one["port"] for one in references(after)] == [80, 80]
     assert given_back(after) == before
 
 

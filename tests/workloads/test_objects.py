@@ -42,7 +42,7 @@ def test_a_deployment_selects_its_own_revision_alone() -> None:
     "made",
     [
         deployment(OWNER, REVISION, snapshot(), 1),
-        revision_service(OWNER, REVISION, snapshot(), 80),
+        revision_service(OWNER, REVISION, snapshot()),
         controller_revision(OWNER, REVISION, snapshot(), number=1, role=Role.CANDIDATE),
     ],
 )
@@ -122,7 +122,7 @@ def test_what_has_not_the_shape_of_a_container_is_left_to_the_api_servers_dry_ru
 
 
 def test_the_service_of_a_revision_reaches_its_pods() -> None:
-    assert revision_service(OWNER, REVISION, snapshot(), 80)["spec"] == {
+    assert revision_service(OWNER, REVISION, snapshot())["spec"] == {
         "type": "ClusterIP",
         "selector": SELECTOR,
         "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": 8080}],

@@ -12,6 +12,10 @@ SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 REVISION_LENGTH = 10
 """Characters of a revision's hash: with a ModelDeployment's 52 and a hyphen they fill a Service name (63)."""
 
+REVISION_PORT = 80
+"""The port of every revision's Service, whatever `spec.service.port` is: a port that moved under a route would lose
+requests until the proxy knew it."""
+
 _REVISION = re.compile(f"[{SAFE_ALPHABET}]{{{REVISION_LENGTH}}}")
 _REVISION_CHILD = re.compile(f"(.+)-[{SAFE_ALPHABET}]{{{REVISION_LENGTH}}}")
 _NOT_IN_A_LABEL = re.compile(r"[^0-9A-Za-z._-]")

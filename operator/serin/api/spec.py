@@ -79,7 +79,7 @@ class ServicePort(Model):
     """The port on which clients reach the model."""
 
     port: Annotated[int, Field(ge=1, le=65535), UNQUOTED] = 80
-    """The port of the Services that Serin makes."""
+    """The port of the Service that bears the ModelDeployment's name; those of revisions have port 80."""
     target_port: Annotated[int, Field(ge=1, le=65535), UNQUOTED] = 8080
     """The container's port."""
 
@@ -107,7 +107,7 @@ class ModelDeploymentSpec(Model):
     traffic: Traffic | None = None
     """How weights reach the model servers; without it a new version takes over at once when it is Ready."""
     strategy: Strategy | None = None
-    """How a new version replaces the old one; needs traffic."""
+    """How a new version replaces the old one; needs traffic. Without it a canary at 5, 25 and 50 %, 5m each."""
     analysis: Analysis | None = None
     """How the candidate is judged; needs traffic. Without it steps are timed only."""
     rollback: Rollback = Rollback()
@@ -117,7 +117,7 @@ class ModelDeploymentSpec(Model):
     ] = timedelta(minutes=10)
     """How long Serin waits for pods or a route while nothing moves."""
     revision_history_limit: Annotated[int, Field(ge=0, le=100), UNQUOTED] = 5
-    """How many revisions without a role are kept."""
+    """How many revisions without a role are kept, beside the one that was turned away."""
     paused: Boolean = False
     """Stops the rollout where it is; traffic and pods stay as they are."""
 

@@ -289,7 +289,7 @@ class ModelDeploymentStatus(Model):
     revisions: Annotated[tuple[RevisionStatus, ...], Field(max_length=128), UniqueBy("revision")] = ()
     """Every revision that still has a role, pods or weight, or is remembered."""
     replicas: int = 0
-    """How many pods the stable revision is meant to have, for /scale."""
+    """How many pods of the stable revision are Ready, for /scale."""
     selector: Annotated[str, Field(max_length=512)] | None = None
     """Selects the stable pods, for /scale."""
     step: StepStatus | None = None

@@ -42,7 +42,6 @@ class Course:
 
     key: ObjectKey
     uid: str
-    port: int
     candidate: str
     stable: str
     analysis: Analysis
@@ -102,9 +101,7 @@ class AnalysisDesk:
             self.courses[key] = course
             self._changed.set()
             return
-        self.courses[key] = replace(
-            known, analysis=course.analysis, step_since=course.step_since, weight=course.weight, port=course.port
-        )
+        self.courses[key] = replace(known, analysis=course.analysis, step_since=course.step_since, weight=course.weight)
 
     def forget(self, key: ObjectKey) -> None:
         """The ModelDeployment is gone."""
@@ -191,7 +188,6 @@ def _course(key: ObjectKey, uid: str, spec: ModelDeploymentSpec, status: ModelDe
     return Course(
         key=key,
         uid=uid,
-        port=spec.service.port,
         candidate=candidate,
         stable=stable,
         analysis=spec.analysis,
@@ -207,7 +203,6 @@ def _subject(course: Course, due: tuple[datetime, ...]) -> Subject:
         model=course.key.name,
         candidate=course.candidate,
         stable=course.stable,
-        service_port=course.port,
         analysis=course.analysis,
         due=due,
     )

@@ -20,7 +20,7 @@ from serin.cluster.resources import (
 )
 from serin.controller.store import DIGEST, Store
 from serin.rollout.split import route_name_of
-from serin.rollout.world import Desired, Judgement, Observed, Record, Request, ServiceState, Workload, World
+from serin.rollout.world import Desired, Judgement, Observed, Record, Request, Workload, World
 from serin.workloads import config_map_references, deployment_problem, rejected_of, revision_of, role_of, snapshot_of
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def _observed(store: Store, desired: Desired) -> Observed:
             if is_controlled_by(item, owner.uid) and (revision := revision_of(item))
         },
         services={
-            revision: ServiceState(item["metadata"]["uid"], item["spec"]["ports"][0]["port"])
+            revision: item["metadata"]["uid"]
             for name, item in services.items()
             if (revision := revision_of(item)) and name == revision_name(owner.name, revision)
         },

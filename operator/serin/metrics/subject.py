@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from serin.api.children import REVISION_PORT
 from serin.api.spec import Analysis, AnalysisMetric, MetricSource
 from serin.metrics.preset import PRESET_OF_SOURCE, Preset, load_preset
 
@@ -14,7 +15,6 @@ SubjectKey = tuple[str, str]
 class Subject:
     """One rollout that is due.
 
-    service_port: the port of the revisions' Services, which is part of a proxy's name for them.
     due: grid times whose tick is missing, oldest first, at least one.
     """
 
@@ -22,7 +22,6 @@ class Subject:
     model: str
     candidate: str
     stable: str
-    service_port: int
     analysis: Analysis
     due: tuple[datetime, ...]
 
@@ -49,6 +48,6 @@ class Subject:
                 "namespace": self.namespace,
                 "model": self.model,
                 "revision": revision,
-                "port": str(self.service_port),
+                "port": str(REVISION_PORT),
             }
         )

@@ -1,7 +1,8 @@
 """From what was decided to what must be done: the difference between the status and what is seen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from serin.api.children import revision_name
 from serin.api.names import REJECTED_ANNOTATION, ROLE_ANNOTATION
@@ -16,7 +17,7 @@ from serin.rollout.actions import (
     Merge,
     Patch,
 )
-from serin.rollout.compare import applied, has
+from serin.rollout.compare import has
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import Target, taken_name
 from serin.rollout.routes import leave_other_routes, write_route
@@ -74,19 +75,8 @@ def _make(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator[A
     workload = deployment(owner, revision, snapshot, entry.replicas)
     if revision not in observed.workloads:
         yield DryRun(workload, revision)
-    port = draft.desired.spec.service.port
-    known = observed.services.get(revision)
-    if known is None:
-        yield Create(revision_service(owner, revision, snapshot, port))
-    elif known.port != port:
-        name = revision_name(owner.name, revision)
-        yield Patch(
-            draft.reference("v1", "Service", name),
-            (
-                {"op": "test", "path": "/metadata/uid", "value": known.uid},
-                {"op": "replace", "path": "/spec/ports/0/port", "value": port},
-            ),
-        )
+    if revision not in observed.services:
+        yield Create(revision_service(owner, revision, snapshot))
     yield from _freeze(draft, entry, snapshot)
     if revision not in observed.records:
         number = 1 + max((record.number for record in observed.records.values()), default=0)
@@ -140,7 +130,14 @@ def _user_service(draft: Draft) -> Iterator[Action]:
     elif observed.user_service is None:
         yield Create(wanted)
     elif not has(observed.user_service["spec"], wanted["spec"]):
-        yield applied(wanted, observed.user_service["metadata"]["uid"])
+        yield _rewrite(draft, observed.user_service, wanted)
+
+
+def _rewrite(draft: Draft, seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> Patch:
+    """Bring the Service to what is wanted. An apply would add another port beside the old one of the same name."""
+    operations = [{"op": "test", "path": "/metadata/uid", "value": seen["metadata"]["uid"]}]
+    operations += [{"op": "add", "path": f"/spec/{key}", "value": value} for key, value in wanted["spec"].items()]
+    return Patch(draft.reference("v1", "Service", wanted["metadata"]["name"]), operations)
 
 
 def _roles(draft: Draft) -> Iterator[Action]:
@@ -163,9 +160,14 @@ def _roles(draft: Draft) -> Iterator[Action]:
 
 
 def _old_revisions(draft: Draft) -> Iterator[Action]:
-    """Delete revisions without a role, pods or traffic, beyond `revisionHistoryLimit`, newest kept."""
+    """Delete revisions without a role, pods or traffic, beyond `revisionHistoryLimit`, newest kept.
+
+    The one that was turned away does not count: a lost status would forget it, and try it again.
+    """
     records = draft.observed.records
-    idle = [entry.revision for entry in draft.with_role(Role.RETIRED) if _is_idle(draft, entry)]
+    rejected = draft.status.rejected.revision if draft.status.rejected else None
+    retired = [entry for entry in draft.with_role(Role.RETIRED) if entry.revision != rejected]
+    idle = [entry.revision for entry in retired if _is_idle(draft, entry)]
     known = {entry.revision for entry in draft.status.revisions}
     idle += [revision for revision in records if revision not in known]
     idle.sort(key=lambda revision: records[revision].number if revision in records else 0, reverse=True)
@@ -183,12 +185,12 @@ def _is_idle(draft: Draft, entry: RevisionStatus) -> bool:
 
 def _delete(draft: Draft, revision: str) -> Iterator[Action]:
     observed, name = draft.observed, revision_name(draft.desired.owner.name, revision)
-    workload, known = observed.workloads.get(revision), observed.services.get(revision)
+    workload, service_uid = observed.workloads.get(revision), observed.services.get(revision)
     record = observed.records.get(revision)
     if workload is not None:
         yield Delete(draft.reference("apps/v1", "Deployment", name), workload.uid)
-    if known is not None:
-        yield Delete(draft.reference("v1", "Service", name), known.uid)
+    if service_uid is not None:
+        yield Delete(draft.reference("v1", "Service", name), service_uid)
     for copy in (frozen_name(source, revision) for source in record.snapshot.config_maps) if record else ():
         if copy in observed.copies:
             yield Delete(draft.reference("v1", "ConfigMap", copy), observed.copies[copy])

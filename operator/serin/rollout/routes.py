@@ -17,16 +17,16 @@ def write_route(draft: Draft) -> Iterator[Action]:
     split = wanted_split(draft.status, owner.name)
     if traffic is None or not split:
         return
-    port, name = draft.desired.spec.service.port, route_name(draft.world)
+    name = route_name(draft.world)
     if traffic.gateway_api.http_route is not None:
-        backend = replaced_backend(draft.world)
+        backend, port = replaced_backend(draft.world), draft.desired.spec.service.port
         if route is None or gateway_api.problems(route, backend, port, owner.name):
             return
         operations = gateway_api.edit_split(route, backend, split, port)
         if operations:
             yield Patch(_reference(draft, name), operations)
         return
-    wanted = gateway_api.make_route(owner, traffic.gateway_api, port, split)
+    wanted = gateway_api.make_route(owner, traffic.gateway_api, split)
     if ("HTTPRoute", name) in draft.observed.taken:
         draft.block(
             "NameTaken",
@@ -34,8 +34,14 @@ def write_route(draft: Draft) -> Iterator[Action]:
         )
     elif route is None:
         yield Create(wanted)
-    elif not has(route["spec"], wanted["spec"]):
+    elif not has(route["spec"], wanted["spec"]) or _parents(route) != _parents(wanted):
         yield applied(wanted, route["metadata"]["uid"])
+
+
+def _parents(route: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Where a route is attached, what is left out included: a listener that is named no more opens all of them."""
+    keys = ("namespace", "name", "sectionName")
+    return [tuple(parent.get(key) for key in keys) for parent in route["spec"].get("parentRefs", ())]
 
 
 def leave_other_routes(draft: Draft) -> Iterator[Action]:

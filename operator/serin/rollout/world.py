@@ -51,14 +51,6 @@ class Record:
 
 
 @dataclass(frozen=True)
-class ServiceState:
-    """A revision's Service: its uid, and the port that clients reach."""
-
-    uid: str
-    port: int
-
-
-@dataclass(frozen=True)
 class Request:
     """A RolloutAction."""
 
@@ -74,7 +66,8 @@ class Observed:
     """The cluster as the caches have it.
 
     config_maps: the digest of each ConfigMap that the template references; one that is not there is absent.
-    records, workloads, services: by revision; copies: the uid of each frozen ConfigMap of ours, by name.
+    records, workloads: by revision; services: the uid of each revision's Service; copies: that of each frozen ConfigMap
+    of ours, by name.
     user_service: the Service of ours that bears the ModelDeployment's name.
     route: the HTTPRoute that carries the traffic, whoever made it; None if it is not there.
     other_routes: HTTPRoutes that lead to our revisions although the spec names another one, or none.
@@ -86,7 +79,7 @@ class Observed:
     config_maps: Mapping[str, str] = field(default_factory=dict)
     records: Mapping[str, Record] = field(default_factory=dict)
     workloads: Mapping[str, Workload] = field(default_factory=dict)
-    services: Mapping[str, ServiceState] = field(default_factory=dict)
+    services: Mapping[str, str] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
     user_service: Mapping[str, Any] | None = None
     route: Mapping[str, Any] | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from serin.api.children import Owner
+from serin.api.children import REVISION_PORT, Owner
 from serin.api.names import MODEL_LABEL
 from serin.api.spec import GatewayAPITraffic
 from serin.traffic.acceptance import Acceptance, AcceptanceState
@@ -27,10 +27,11 @@ __all__ = [
 ]
 
 
-def make_route(owner: Owner, traffic: GatewayAPITraffic, port: int, split: Mapping[str, int]) -> dict[str, Any]:
+def make_route(owner: Owner, traffic: GatewayAPITraffic, split: Mapping[str, int]) -> dict[str, Any]:
     """The HTTPRoute that Serin makes, for server-side apply: every request to the split's Services.
 
-    All that the API server would fill in is written, so that desired and observed compare without false differences.
+    All that the API server would fill in is written, so that desired and observed compare without false differences;
+    no hostnames are an empty list, which takes old ones away.
 
     split: percent by Service, 0 included: a proxy knows the backend then before it gets a request.
     """
@@ -43,18 +44,17 @@ def make_route(owner: Owner, traffic: GatewayAPITraffic, port: int, split: Mappi
             }
             for parent in traffic.parent_refs or ()
         ],
+        "hostnames": list(traffic.hostnames or ()),
         "rules": [
             {
                 "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
                 "backendRefs": [
-                    {"group": "", "kind": "Service", "name": name, "port": port, "weight": weight}
+                    {"group": "", "kind": "Service", "name": name, "port": REVISION_PORT, "weight": weight}
                     for name, weight in sorted(split.items())
                 ],
             }
         ],
     }
-    if traffic.hostnames:
-        spec["hostnames"] = list(traffic.hostnames)
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",

@@ -7,6 +7,7 @@ replaced: it does nothing at all to a route that somebody changed meanwhile.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from serin.api.children import REVISION_PORT
 from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
 from serin.traffic.acceptance import AcceptanceState
 from serin.traffic.originals import Original, Originals, match, read_originals, restored, with_originals
@@ -30,7 +31,7 @@ def edit_split(route: Mapping[str, Any], backend: str, services: Mapping[str, in
     The Services take the backend's place with its filters and its weight; a backend that is alone in its rule
     has no weight to keep, and gets 100. What stood there is kept in an annotation. See `smooth` for the way.
 
-    services: the split in percent by Service, 0 included. port: `spec.service.port`.
+    services: the split in percent by Service, 0 included. port: `spec.service.port`, at which the backend stands.
     """
     ours = Ours.of(services)
     kept = (read_originals(route) or {}).get(ours.model)
@@ -39,7 +40,7 @@ def edit_split(route: Mapping[str, Any], backend: str, services: Mapping[str, in
         return []
     originals = match(route, places, kept.places if kept else (), {"name": backend, "port": port})
     written = Originals(backend, port, tuple(sorted(services)), tuple(originals))
-    renewed = [_renewed(place, services, port) for place in places]
+    renewed = [_renewed(place, services) for place in places]
     if not _may_go_on(route, places, renewed):
         return []
     entries = [smooth(place.entries, target) for place, target in zip(places, renewed, strict=True)]
@@ -182,10 +183,13 @@ def _held(route: Mapping[str, Any], model: str, kept: Originals) -> tuple[list[P
     return places, match(route, places, kept.places, {"name": kept.backend, "port": kept.port})
 
 
-def _renewed(place: Place, services: Mapping[str, int], port: int) -> list[dict[str, Any]]:
+def _renewed(place: Place, services: Mapping[str, int]) -> list[dict[str, Any]]:
     total = _WHOLE if place.alone and place.total > 0 else place.total
     weights = apportion(services, total)
-    return [{**place.shape, "name": name, "port": port, "weight": weight} for name, weight in sorted(weights.items())]
+    return [
+        {**place.shape, "name": name, "port": REVISION_PORT, "weight": weight}
+        for name, weight in sorted(weights.items())
+    ]
 
 
 def _patch(

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-from serin.api.children import Owner, revision_labels, revision_name, selector_labels
+from serin.api.children import REVISION_PORT, Owner, revision_labels, revision_name, selector_labels
 from serin.workloads.snapshot import Snapshot
 
 
-def revision_service(owner: Owner, revision: str, snapshot: Snapshot, port: int) -> dict[str, Any]:
-    """The Service over the pods of one revision.
-
-    port: `spec.service.port`, which belongs to the ModelDeployment; the target port belongs to the revision.
-    """
+def revision_service(owner: Owner, revision: str, snapshot: Snapshot) -> dict[str, Any]:
+    """The Service over the pods of one revision. It is made once: all that it says belongs to the revision."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -20,6 +17,6 @@ def revision_service(owner: Owner, revision: str, snapshot: Snapshot, port: int)
         "spec": {
             "type": "ClusterIP",
             "selector": selector_labels(owner.name, revision),
-            "ports": [{"name": "http", "protocol": "TCP", "port": port, "targetPort": snapshot.target_port}],
+            "ports": [{"name": "http", "protocol": "TCP", "port": REVISION_PORT, "targetPort": snapshot.target_port}],
         },
     }
