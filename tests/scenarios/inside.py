@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from localcluster import LocalCluster
-from scenarios.stage import Stage
+from scenarios.stage import NAME, Stage
 
 _VISIT = """
 import json, sys, urllib.error, urllib.request
@@ -26,6 +29,19 @@ while time.monotonic() < end:
         urllib.request.urlopen(url, timeout=5).read()
     except (urllib.error.URLError, ConnectionError):
         pass
+    if select.select([sys.stdin], [], [], 1 / rate)[0]:
+        break  # the end of the input: whoever started this wants no more
+"""
+
+_COUNT = """
+import select, sys, time, urllib.error, urllib.request
+url, rate, end = sys.argv[1], float(sys.argv[2]), time.monotonic() + float(sys.argv[3])
+while time.monotonic() < end:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            print(answer.headers.get("X-Serin-Version", "nobody"), flush=True)
+    except (urllib.error.URLError, ConnectionError) as error:
+        print(f"lost: {error}", flush=True)
     if select.select([sys.stdin], [], [], 1 / rate)[0]:
         break  # the end of the input: whoever started this wants no more
 """
@@ -57,3 +73,22 @@ def bypass(cluster: LocalCluster, stage: Stage, version: str, *, rate: float) ->
     command: Sequence[str] = [sys.executable, "-c", _STREAM, url, str(rate), str(LONGEST_SECONDS)]
     with subprocess.Popen(cluster.inside_command(command), stdin=subprocess.PIPE):
         yield
+
+
+@contextmanager
+def clients(cluster: LocalCluster, stage: Stage, *, rate: float) -> Iterator[Callable[[], Counter[str]]]:
+    """Clients of the Service that bears the model's name, a new connection for each request, while the context lasts.
+
+    Yields a function that counts the answers so far by the version that gave them, and lost requests by why.
+
+    rate: at most so many requests a second, for a minute at most.
+    """
+    service = stage.api.get("Service", NAME)
+    assert service is not None
+    url = f"http://{service['spec']['clusterIP']}:{service['spec']['ports'][0]['port']}/predict"
+    command: Sequence[str] = [sys.executable, "-c", _COUNT, url, str(rate), str(LONGEST_SECONDS)]
+    with (
+        tempfile.NamedTemporaryFile("w") as said,
+        subprocess.Popen(cluster.inside_command(command), stdin=subprocess.PIPE, stdout=said),
+    ):
+        yield lambda: Counter(Path(said.name).read_text().splitlines())
