@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -19,14 +20,17 @@ from localcluster import LocalCluster, LocalClusterError
 from localcluster.__main__ import attached, default_name
 from localcluster.images import operator_image
 
+Command = Callable[[LocalCluster, argparse.Namespace, Samples, Path], None]
+
 
 def main() -> int:
     """Run one of the commands; returns the exit code."""
     arguments = _parser().parse_args()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            samples = train(Path(folder))
-            arguments.run(attached(arguments.name), arguments, samples, Path(folder))
+            _, samples = train(Path(folder))
+            run: Command = arguments.run
+            run(attached(arguments.name), arguments, samples, Path(folder))
     except LocalClusterError as error:
         print(error, file=sys.stderr)
         return 1
