@@ -7,6 +7,7 @@ from serin.api.status import (
     AnalysisStatus,
     Condition,
     ConditionStatus,
+    MetricStatus,
     ModelDeploymentStatus,
     Outcome,
     Phase,
@@ -15,6 +16,8 @@ from serin.api.status import (
 from serin.rollout.draft import Draft
 from serin.rollout.split import settlement
 
+WORDS_AFTER = timedelta(seconds=2)
+"""A wait that lasts so long is told in its latest words."""
 ROLLING_OUT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
 
 
@@ -25,6 +28,7 @@ def describe(draft: Draft) -> None:
     _progress_time(draft)
     draft.set(message=_message(draft), observed_generation=draft.desired.generation)
     draft.set(conditions=_conditions(draft))
+    _spare_words(draft)
 
 
 def _numbers(draft: Draft) -> None:
@@ -55,8 +59,13 @@ def _analysis(draft: Draft) -> None:
 
 
 def _gist(analysis: AnalysisStatus) -> tuple[object, ...]:
-    metrics = tuple((metric.name, metric.verdict, metric.reason) for metric in analysis.metrics)
-    return analysis.revision, analysis.verdict, analysis.reason, metrics
+    """What is told at once. Why there are not enough data yet changes with every other look, and can wait."""
+    metrics = tuple((metric.name, metric.verdict, _news(metric)) for metric in analysis.metrics)
+    return analysis.revision, analysis.verdict, _news(analysis), metrics
+
+
+def _news(word: AnalysisStatus | MetricStatus) -> str | None:
+    return None if word.verdict is Verdict.CONTINUE else word.reason
 
 
 def _is_stale(draft: Draft, shown: AnalysisStatus) -> bool:
@@ -72,6 +81,23 @@ def _progress_time(draft: Draft) -> None:
     if before.last_progress_at is None or _position(before) != _position(after) or _more_ready(before, after):
         draft.set(last_progress_at=draft.now)
         draft.wake(draft.now + draft.desired.spec.progress_deadline)
+
+
+def _spare_words(draft: Draft) -> None:
+    """Other words for what is waited for are no news by themselves: most waits are over before anybody reads them."""
+    before, last = draft.world.status, draft.status.last_progress_at
+    if last is None or draft.blocked is not None:
+        return
+    told_at = last + WORDS_AFTER
+    changed = draft.status != before
+    if changed and draft.now < told_at and _without_words(draft.status) == _without_words(before):
+        draft.status = before
+        draft.wake(told_at)
+
+
+def _without_words(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
+    conditions = tuple(condition.model_copy(update={"message": ""}) for condition in status.conditions)
+    return status.model_copy(update={"message": "", "conditions": conditions})
 
 
 def _position(status: ModelDeploymentStatus) -> tuple[object, ...]:

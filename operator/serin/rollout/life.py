@@ -26,10 +26,11 @@ def advance(draft: Draft) -> None:
         _roll_back(draft)
     elif status.stable is None:
         _deploy_first(draft)
-    elif status.phase is Phase.PROMOTING:
-        _promote(draft)
     else:
-        progress(draft)
+        if status.phase is not Phase.PROMOTING:
+            progress(draft)
+        if draft.status.phase is Phase.PROMOTING:
+            _promote(draft)
     _expire(draft)
 
 

@@ -110,7 +110,9 @@ def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
     else:
         release(draft)
         if _time_is_over(draft, stage) and _data_allow(draft, plan, stage):
-            _leave(draft, plan, stage)
+            following = _leave(draft, plan, stage)
+            if following is not None:
+                _shift(draft, following)
 
 
 def _time_is_over(draft: Draft, stage: Stage) -> bool:
@@ -182,7 +184,7 @@ def _decide_without_evidence(draft: Draft, plan: Schedule, stage: Stage) -> None
         draft.say("Inconclusive", f"paused: {why}", "Warning")
 
 
-def _leave(draft: Draft, plan: Schedule, stage: Stage) -> None:
+def _leave(draft: Draft, plan: Schedule, stage: Stage) -> Stage | None:
     if stage.kind is StepKind.PAUSE:
         _count_pause(draft)
     following = plan.after(stage)
@@ -190,6 +192,7 @@ def _leave(draft: Draft, plan: Schedule, stage: Stage) -> None:
         start_promotion(draft, "every step is done")
     else:
         _enter(draft, plan, following)
+    return following
 
 
 def _count_pause(draft: Draft) -> None:
