@@ -37,11 +37,11 @@ def test_a_wrong_manifest_is_refused_with_the_field_and_what_to_write(installed:
 
 @pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
 def test_every_example_is_taken(installed: Kubectl, path: Path) -> None:
-    mine = [each for each in documents(path) if each["apiVersion"].startswith("serin.dev/")]
-    for action in (each for each in mine if each["kind"] == "RolloutAction"):
+    items = documents(path)
+    for action in (each for each in items if each["kind"] == "RolloutAction"):
         action["spec"]["requestedBy"] = installed("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
-    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": mine})
-    assert mine
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    assert items
     installed("create", "--dry-run=server", "-n", "default", "-f", "-", input=listed)
 
 

@@ -106,6 +106,7 @@ def test_a_version_that_cannot_start_gets_no_traffic_and_is_degraded_within_the_
     stage.deploy(model("1.0.0", replicas=1))
     stable = stage.pods("1.0.0")
     with stage.load() as load:
+        stage.until("Ready", lambda _: stage.condition("Ready")["status"] == "True")  # the Gateway wrote its word
         since = stage.resource_version
         bad = model("2.0.0", replicas=1, image="serin.dev/nowhere:1", progressDeadline="8s")
         bad["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Never"

@@ -159,7 +159,7 @@ def pods_of(stage: Stage, revision: str) -> list[str]:
 
 def is_whole(status: Object) -> bool:
     """Whether nothing is waited for."""
-    return "held_since" not in status.get("step", {}) and "Ready" not in status["message"]
+    return "heldSince" not in status.get("step", {}) and "Ready" not in status["message"]
 
 
 def answered_by(answers: list[Answer]) -> set[str]:

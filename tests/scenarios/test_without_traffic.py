@@ -59,3 +59,27 @@ def test_a_service_of_the_same_name_is_left_alone_and_told(stage: Stage) -> None
     stage.api.delete("Service", NAME)
     stage.until_phase("Healthy", version="1.0.0")
     eventually(lambda: stage.condition("Ready")["status"] == "True", what="Ready once the name is free")
+
+
+def test_a_paused_model_keeps_its_version_until_it_goes_on(stage: Stage) -> None:
+    stage.deploy(model("1.0.0", **ALONE))
+    stage.apply(model("2.0.0", paused=True, **ALONE))
+    stage.until_phase("Paused")
+    stage.stays("version 1.0.0", lambda it: it["version"] == "1.0.0", seconds=3)
+    stage.deploy(model("2.0.0", **ALONE))
+
+
+def test_traffic_may_be_added_later_and_taken_away_again(stage: Stage, cluster: LocalCluster) -> None:
+    stage.deploy(model("1.0.0", **ALONE))
+    pods = stage.pods("1.0.0")
+    with clients(cluster, stage, rate=50) as answers:
+        stage.apply(model("1.0.0", replicas=1))
+        eventually(stage.is_served, what="an answer through the gateway")
+        stage.until("Ready", lambda _: stage.condition("Ready")["status"] == "True")
+        stage.apply(model("1.0.0", **ALONE))
+        eventually(lambda: stage.api.list("HTTPRoute") == [], what="no route")
+        stage.until_phase("Healthy", version="1.0.0")
+        seen = answers()["1.0.0"]
+        eventually(lambda: answers()["1.0.0"] > seen + 20, what="answers afterwards")
+        assert set(answers()) == {"1.0.0"}
+    assert stage.pods("1.0.0") == pods
