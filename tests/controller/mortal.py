@@ -34,6 +34,7 @@ class Kill:
 
     write: int
     after: bool
+    down: timedelta = DOWN
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Record:
 
 
 class Mortal(Whole):
-    """An operator and its world; it dies once, if it is told where, and comes back `DOWN` later."""
+    """An operator and its world; it dies once, if it is told where, and comes back later."""
 
     def __init__(self, server: FakeApiServer, client: KubeClient, kill: Kill | None) -> None:
         """Prepare the death."""
@@ -191,7 +192,8 @@ class Mortal(Whole):
             await self.client.close()
             self.server.faults.clear()
             self.client = new_client(self.server)
-            self.time.advance(DOWN.total_seconds())
+            assert self._kill is not None
+            self.time.advance(self._kill.down.total_seconds())
             await self.start()
         await super().settle()
 

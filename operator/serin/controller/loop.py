@@ -41,6 +41,7 @@ class Loop:
     events: EventRecorder
     time: TimeSource
     status_refresh_seconds: float
+    looking_since: datetime
 
     async def reconcile(self, key: ObjectKey) -> None:
         """Bring one ModelDeployment a step further.
@@ -82,6 +83,7 @@ class Loop:
             judgement=self.desk.judgement(key),
             now=self.time.now(),
             status_refresh_seconds=self.status_refresh_seconds,
+            looking_since=self.looking_since,
         )
 
     async def _write_status(self, key: ObjectKey, manifest: Object, decided: Plan) -> None:

@@ -27,7 +27,13 @@ logger = logging.getLogger(__name__)
 
 
 def observe(
-    store: Store, manifest: Object, *, judgement: Judgement | None, now: datetime, status_refresh_seconds: float
+    store: Store,
+    manifest: Object,
+    *,
+    judgement: Judgement | None,
+    now: datetime,
+    status_refresh_seconds: float,
+    looking_since: datetime,
 ) -> World:
     """Everything that is known about one ModelDeployment.
 
@@ -42,6 +48,7 @@ def observe(
         judgement=judgement,
         now=now,
         status_refresh_seconds=status_refresh_seconds,
+        looking_since=looking_since,
     )
 
 

@@ -77,6 +77,7 @@ class Operator:
             events=self._events,
             time=self._time,
             status_refresh_seconds=settings.status_refresh,
+            looking_since=self._time.now(),
         )
         self._primary = PrimaryReflector(client, on_change=self._store.primary_changed, namespace=settings.namespace)
         self._reflectors = [

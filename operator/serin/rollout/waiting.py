@@ -31,10 +31,13 @@ def wait_for_route(draft: Draft, message: str, *, refused: bool) -> None:
 
 
 def deadline_passed(draft: Draft) -> bool:
-    """Whether nothing moved for `progressDeadline` while pods or a route were waited for."""
+    """Whether nothing moved for `progressDeadline` while pods or a route were waited for.
+
+    The time that Serin was down does not count: it may have been stopped before it asked for them.
+    """
     last = draft.status.last_progress_at
     if last is None:
         return False
-    end = last + draft.desired.spec.progress_deadline
+    end = max(last, draft.world.looking_since or last) + draft.desired.spec.progress_deadline
     draft.wake(end)
     return draft.now >= end

@@ -100,7 +100,10 @@ class Judgement:
 
 @dataclass(frozen=True)
 class World:
-    """The whole argument of `plan()`."""
+    """The whole argument of `plan()`.
+
+    looking_since: when Serin started; what it did not ask for before that, nobody can be late with.
+    """
 
     desired: Desired
     observed: Observed
@@ -108,3 +111,4 @@ class World:
     judgement: Judgement | None
     now: datetime
     status_refresh_seconds: float = 30.0
+    looking_since: datetime | None = None
