@@ -15,7 +15,7 @@ import pytest
 
 from controller.mortal import DOWN, Kill, Mortal, Record, mortal_operator, remains
 
-HOLD = 30.0
+HOLD = 60.0
 STEPS = [{"weight": 20, "hold": f"{HOLD:g}s"}, {"weight": 50, "hold": f"{HOLD:g}s"}]
 SPEC: dict[str, Any] = {
     "strategy": {"canary": {"steps": STEPS}},
@@ -80,7 +80,7 @@ async def rolled_back(mortal: Mortal) -> None:
 
 
 async def replaced(mortal: Mortal) -> None:
-    """Killed from the new revision in the middle until its own first step; the rest is like one that is promoted."""
+    """Killed from the new revision on until it is in its own first step and the pods of the one before have drained."""
     mortal.deploy("1.0.0", **SPEC)
     await healthy(mortal, "1.0.0")
     mortal.deploy("2.0.0", **SPEC)
@@ -88,9 +88,9 @@ async def replaced(mortal: Mortal) -> None:
     mortal.arm()
     mortal.deploy("3.0.0", **SPEC)
     await in_step(mortal, 20)
-    await in_step(mortal, 50)
+    await mortal.pass_until(mortal.time.now() + timedelta(seconds=5))
     mortal.disarm()
-    await healthy(mortal, "3.0.0")
+    await in_step(mortal, 50)
 
 
 async def without_traffic(mortal: Mortal) -> None:

@@ -116,6 +116,22 @@ def test_when_nothing_is_rolling_out_nothing_is_asked() -> None:
     run(test)
 
 
+def test_a_canary_asks_for_nothing_twice_and_writes_no_status_for_words_alone() -> None:
+    async def test(whole: Whole) -> None:
+        whole.deploy("1.0.0")
+        await healthy(whole, "1.0.0")
+        before = len(whole.server.log)
+        whole.deploy("2.0.0")
+        await healthy(whole, "2.0.0")
+        calls = [call for call in whole.server.log[before:] if not call.watch]
+        assert [str(call) for call in calls if call.status not in {200, 201}] == []
+        assert len([call for call in calls if call.plural == "httproutes"]) == 4, "one for each weight"
+        assert len([call for call in calls if call.subresource == "status"]) <= 14
+        assert len(calls) <= 32
+
+    run(test)
+
+
 def test_the_same_manifest_again_starts_nothing() -> None:
     async def test(whole: Whole) -> None:
         whole.deploy("1.0.0")
