@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from rollout.simulator import OWNER, Simulator, manifest, phase_of, roll_out
 from serin.api.status import Phase
 from serin.rollout.actions import Apply, Patch
@@ -50,15 +52,16 @@ def test_without_a_history_a_version_that_is_over_leaves_nothing() -> None:
     assert set(world.records) == set(world.workloads) == set(world.services) == {world.stable}
 
 
-def test_what_the_spec_names_no_more_leaves_the_route() -> None:
-    edge = {"name": "gateway", "namespace": "edge"}
-    narrow = {"parentRefs": [{**edge, "sectionName": "http"}], "hostnames": ["a.example"]}
-    world = Simulator(spec=manifest(traffic={"gatewayAPI": narrow}))
+@pytest.mark.parametrize("more", [{}, {"sectionName": "http"}, {"namespace": "edge"}])
+@pytest.mark.parametrize("hostnames", [[], ["a.example"]])
+def test_what_the_spec_names_no_more_leaves_the_route(more: dict[str, str], hostnames: list[str]) -> None:
+    gateway = {"name": "gateway"}
+    world = Simulator(spec=manifest(traffic={"gatewayAPI": {"parentRefs": [gateway | more], "hostnames": hostnames}}))
     world.settle()
-    world.apply(manifest(traffic={"gatewayAPI": {"parentRefs": [edge]}}))
+    world.apply(manifest(traffic={"gatewayAPI": {"parentRefs": [gateway]}}))
     assert world.route is not None
-    assert not world.route["spec"]["hostnames"]
-    assert "sectionName" not in world.route["spec"]["parentRefs"][0]
+    assert world.route["spec"]["hostnames"] == []
+    assert not world.route["spec"]["parentRefs"][0].keys() & more.keys()
 
 
 def test_without_traffic_paused_in_the_spec_keeps_a_new_version_back() -> None:

@@ -38,6 +38,7 @@ def test_gives_a_route_of_the_users_own_back_and_drains_first() -> None:
     assert not world.gone
     world.pass_time(6)
     assert world.gone
+    assert [notice.reason for notice in world.notices].count("RouteGivenBack") == 1
 
 
 def test_somebody_elses_route_to_a_revision_is_left_alone_and_not_talked_about(healthy: Simulator) -> None:

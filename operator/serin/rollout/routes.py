@@ -68,8 +68,10 @@ def give_back(draft: Draft, route: Mapping[str, Any], *, patient: bool = True) -
         return
     operations = gateway_api.give_back(route, owner.name, patient=patient)
     if operations:
-        tell_what_is_lost(draft, route)
-        draft.say("RouteGivenBack", f"HTTPRoute {metadata['name']} gets its own backends back")
+        if any(operation["path"].startswith("/metadata/annotations") for operation in operations):
+            # The last of several writes: what stood there before us stands there again, and is forgotten by us.
+            tell_what_is_lost(draft, route)
+            draft.say("RouteGivenBack", f"HTTPRoute {metadata['name']} has its own backends back")
         yield Patch(target, operations)
 
 
