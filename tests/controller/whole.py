@@ -1,6 +1,7 @@
 """The whole operator in the test's own process: a fake API server, a time that the test moves, answers by the test."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,6 +22,8 @@ from serin.metrics import Subject, SubjectKey
 Object = dict[str, Any]
 
 REQUESTS = 1000
+LONGEST_SETTLING = 60.0
+"""Seconds after which an operator that finds no rest, because something fails again and again, fails the test."""
 
 
 class Judge:
@@ -109,9 +112,11 @@ class Whole:
         """Wait until the operator has done all that it can do at this time."""
         assert self.operator is not None
         queue = self.operator._queue
-        quiet, seen = 0, -1
+        quiet, seen, began = 0, -1, time.monotonic()
         while quiet < 3:
             await asyncio.sleep(0.003)
+            if time.monotonic() - began > LONGEST_SETTLING:
+                raise AssertionError(f"no rest: {len(queue)} wait, {queue._running} run, {queue._failures} failed")
             busy = len(queue) or queue._running or queue._later
             under_way = any(not call.ended and not call.watch for call in self.server.log[-50:])
             now = len(self.server.log) + len(self.server.store.happenings)
