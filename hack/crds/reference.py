@@ -18,31 +18,35 @@ _INTRODUCTION = """\
 
 `apiVersion: {api_version}`, `kind: {kind}`; `kubectl get {short_name}` lists them.
 
-- A **duration** is written as `90s`, `5m`, `1h30m` or `250ms`, at most a year.
-- A **share** is written as a percentage such as `"2%"` or a fraction such as `"0.02"`, always as a string.
-- A field with a default may be left out. The API server writes the default into the object, so
+{kinds}- A field with a default may be left out. The API server writes the default into the object, so
   `kubectl get -o yaml` shows what is in force.
 - An unknown field is refused by `kubectl apply`; so is whatever breaks a rule below, with the message that
   stands there.
 """
 
 
+_KINDS_IN_WORDS = {
+    "duration": "- A **duration** is written as `90s`, `5m`, `1h30m` or `250ms`, at most a year.\n",
+    "share": '- A **share** is a percentage such as `"2%"` or a fraction such as `"0.02"`, written as a string.\n',
+}
+
+
 def reference(resource: CustomResource) -> str:
     """The page of one resource."""
     schema = resource.schema()
+    used = "\n".join(line for name in ("spec", "status") for line in _sections(name, schema["properties"][name]))
     parts = [
         _INTRODUCTION.format(
             kind=resource.kind,
             description=resource.description,
             api_version=API_VERSION,
             short_name=resource.short_name,
+            kinds="".join(words for kind, words in _KINDS_IN_WORDS.items() if f"| {kind} |" in used),
         )
     ]
     if rules := _rules(schema):
         parts.append(rules)
-    for name in ("spec", "status"):
-        parts.extend(_sections(name, schema["properties"][name]))
-    return "\n".join(parts)
+    return "\n".join([*parts, used])
 
 
 def _sections(path: str, schema: Mapping[str, Any]) -> Iterator[str]:

@@ -60,3 +60,11 @@ def test_plan_asks_for_nothing_when_nothing_is_to_be_done(healthy: Simulator) ->
     assert decided.actions == ()
     assert decided.notices == ()
     assert decided.status == before
+
+
+def test_a_label_that_somebody_adds_to_the_selector_of_the_user_facing_service_goes_again(healthy: Simulator) -> None:
+    assert healthy.user_service is not None
+    wanted = dict(healthy.user_service["spec"]["selector"])
+    healthy.user_service["spec"]["selector"]["app"] = "nobody"
+    healthy.settle()
+    assert healthy.user_service["spec"]["selector"] == wanted

@@ -129,8 +129,13 @@ def _user_service(draft: Draft) -> Iterator[Action]:
             draft.block("NameTaken", f"the Service {owner.name} belongs to somebody else: rename one of the two")
     elif observed.user_service is None:
         yield Create(wanted)
-    elif not has(observed.user_service["spec"], wanted["spec"]):
+    elif not _leads_as(observed.user_service["spec"], wanted["spec"]):
         yield _rewrite(draft, observed.user_service, wanted)
+
+
+def _leads_as(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a Service leads where we want it: another label in its selector would lead nowhere."""
+    return has(seen, wanted) and seen["selector"] == wanted["selector"]
 
 
 def _rewrite(draft: Draft, seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> Patch:
