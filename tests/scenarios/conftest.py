@@ -19,7 +19,6 @@ from scenarios.prometheus_proxy import PrometheusProxy
 from scenarios.stage import IMAGE, Stage
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 
 
 class OperatorProcess:
