@@ -35,7 +35,7 @@ from serin.controller.http import Heartbeat, serve
 from serin.controller.loop import Loop
 from serin.controller.queue import QueueMetrics, WorkQueue
 from serin.controller.settings import Settings, SettingsError
-from serin.controller.store import Store, slim_config_map
+from serin.controller.store import Store, slim_config_map, slim_route
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Operator:
             self._reflector(SERVICE, selector=MODEL_LABEL),
             self._reflector(CONTROLLER_REVISION, selector=MODEL_LABEL),
             self._reflector(CONFIG_MAP, transform=slim_config_map),
-            self._reflector(HTTP_ROUTE, optional=True),
+            self._reflector(HTTP_ROUTE, transform=slim_route, optional=True),
         ]
 
     @property

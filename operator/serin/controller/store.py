@@ -30,6 +30,15 @@ def slim_config_map(manifest: Object) -> Object:
     }
 
 
+def slim_route(manifest: Object) -> Object:
+    """Of who manages which field of a route only who, and when last: the fields are the bigger half of an object."""
+    metadata = manifest["metadata"]
+    kept = ("manager", "operation", "subresource", "time")
+    writers = metadata.get("managedFields") or ()
+    metadata["managedFields"] = [{part: writer[part] for part in kept if part in writer} for writer in writers]
+    return manifest
+
+
 class Store:
     """Objects by kind and name, and the children of each ModelDeployment."""
 
