@@ -77,8 +77,10 @@ class LocalCluster:
     The process that enters it owns it: if that process is killed, the cluster ends too.
     """
 
-    def __init__(self, name: str = "cluster") -> None:
+    def __init__(self, name: str = "cluster", *, audited_user: str = "") -> None:
+        """Prepare. `audited_user`: whose requests the API server notes in `layout.audit_log`; nobody's if empty."""
         self.name = name
+        self._audited_user = audited_user
         self.layout = Layout(clusters_directory() / f"{name}-{secrets.token_hex(3)}")
         self.control = ControlClient(self.layout.control_socket)
         self._loaded: dict[str, str] = {}
@@ -242,7 +244,14 @@ class LocalCluster:
     def _recipe(self, programs: Programs) -> Recipe:
         facts = self._facts()
         credentials = make_credentials(self.layout, outside_url=self.api_url)
-        return Recipe(self.layout, programs, credentials, limits=facts["limits"], one_id=facts["one_id"])
+        return Recipe(
+            self.layout,
+            programs,
+            credentials,
+            limits=facts["limits"],
+            one_id=facts["one_id"],
+            audited_user=self._audited_user,
+        )
 
     def _start_guardian(self, *, owned: bool) -> None:
         read, write = os.pipe()

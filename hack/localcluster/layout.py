@@ -70,6 +70,11 @@ class Layout:
         return self.root / "logs"
 
     @property
+    def audit_log(self) -> Path:
+        """What the API server was asked by the user that it audits, one JSON document a request."""
+        return self.logs / "audit.log"
+
+    @property
     def data(self) -> Path:
         """What components store: etcd, images, volumes, metrics."""
         return self.root / "data"

@@ -27,6 +27,8 @@ class Recipe:
     """The kubelet may enforce limits in control groups of its own."""
     one_id: bool
     """One user id alone exists inside: not root, and no subordinate ids."""
+    audited_user: str = ""
+    """Whose requests the API server notes in its audit log; nobody's if empty."""
 
     def component(
         self,
