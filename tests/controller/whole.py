@@ -58,6 +58,7 @@ class Whole:
         self.client = client
         self.judge = Judge(self.split)
         self.time = ManualTime()
+        server.store.now = self.time.now
         self.operator: Operator | None = None
         self._task: asyncio.Task[None] | None = None
 

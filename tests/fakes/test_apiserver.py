@@ -1,16 +1,21 @@
 """The fake API server behaves as the real one where operators rely on it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 
-from fakes.apiserver import FakeApiServer, Refusal
+from fakes.apiserver import Drop, ErrorEvent, FakeApiServer, Hold, Lag, Refusal, Refuse, Repeat, Silence, Stale, on
 from fakes.apiserver.ownership import Ownership
 from fakes.apiserver.patches import json_patch, merge_patch
 from fakes.apiserver.selectors import matches
 from fakes.apiserver.store import Object, Store
+from fakes.manual_time import ManualTime
 from fakes.waiting import until
 
 
@@ -126,6 +131,69 @@ def test_an_update_takes_over_what_it_changes() -> None:
     }
     managers = {(entry["manager"], entry["operation"]) for entry in owners.managed_fields("v1")}
     assert managers == {("serin", "Apply"), ("kubectl", "Update")}
+
+
+def test_a_writer_bears_the_time_of_its_last_write_that_changed_something(store: Store) -> None:
+    kind, time = store.kind("httproutes"), ManualTime()
+    store.now = time.now
+    route = {"metadata": {"name": "fraud", "namespace": "ml"}, "spec": {"hostnames": ["a"]}}
+    item = store.apply(kind, route, manager="serin", force=True)
+
+    def status(said: str) -> None:
+        time.advance(60)
+        accepted = {"parents": [{"conditions": [{"type": "Accepted", "status": said}]}]}
+        store.update(kind, {**store.get(kind, ("ml", "fraud")), "status": accepted}, manager="contour", status=True)
+
+    for said in ("Unknown", "True", "True"):
+        status(said)
+        store.apply(kind, route, manager="serin", force=True)
+    item = store.get(kind, ("ml", "fraud"))
+    keys = ("manager", "operation", "subresource", "time")
+    assert [{key: entry[key] for key in keys if key in entry} for entry in item["metadata"]["managedFields"]] == [
+        {"manager": "serin", "operation": "Apply", "time": "2026-01-01T00:00:00Z"},
+        {"manager": "contour", "operation": "Update", "subresource": "status", "time": "2026-01-01T00:02:00Z"},
+    ]
+    assert time.now() - timedelta(minutes=3) == ManualTime().now()
+
+
+def test_two_ports_of_one_name_are_refused(store: Store) -> None:
+    kind = store.kind("services")
+    service: Object = {
+        "metadata": {"name": "web", "namespace": "ml"},
+        "spec": {"ports": [{"name": "http", "port": 80}]},
+    }
+    store.apply(kind, service, manager="serin", force=True)
+    moved = {**service, "spec": {"ports": [{"name": "http", "port": 8080}]}}
+    store.apply(kind, moved, manager="serin", force=True)
+    with pytest.raises(Refusal, match="Duplicate value"):
+        store.apply(kind, service, manager="other", force=True)
+
+
+def test_nothing_new_comes_into_a_namespace_that_terminates_and_what_is_there_goes(store: Store) -> None:
+    kind = store.kind("configmaps")
+    store.create(kind, config_map("free"), manager="me")
+    store.create(kind, config_map("held", finalizers=["serin.dev/finalizer"]), manager="me")
+    store.terminate("ml")
+    (held,) = store.all(kind)
+    assert held["metadata"]["deletionTimestamp"]
+    with pytest.raises(Refusal, match="403 Forbidden") as refused:
+        store.create(kind, config_map("new"), manager="me")
+    assert refused.value.status()["details"]["causes"][0]["reason"] == "NamespaceTerminating"
+    store.update(kind, {**held, "metadata": {**held["metadata"], "finalizers": []}}, manager="me", status=False)
+    assert store.all(kind) == []
+
+
+def test_the_past_can_be_read(store: Store) -> None:
+    kind = store.kind("configmaps")
+    store.create(kind, config_map("a"), manager="me")
+    store.create(kind, config_map("b"), manager="me")
+    before = store.version
+    store.update(kind, {**config_map("a"), "data": {"x": "1"}}, manager="me", status=False)
+    store.delete(kind, ("ml", "b"))
+    store.create(kind, config_map("c"), manager="me")
+    past = store.all_at(before, kind)
+    assert [(item["metadata"]["name"], item.get("data")) for item in past] == [("a", None), ("b", None)]
+    assert store.all_at(store.version, kind) == store.all(kind)
 
 
 def test_a_finalizer_holds_an_object_until_it_is_taken_off(store: Store) -> None:
@@ -278,5 +346,162 @@ def test_the_simulation_accepts_routes_and_refuses_those_that_it_is_told_to() ->
         await until(lambda: accepted("good") and accepted("bad"))
         assert accepted("good") == {"Accepted": "True", "ResolvedRefs": "True"}
         assert accepted("bad")["Accepted"] == "False"
+
+    run(test)
+
+
+CONFIG_MAPS = "/api/v1/namespaces/ml/configmaps"
+
+
+Following = Callable[[], Awaitable[tuple[str, str]]]
+
+
+@asynccontextmanager
+async def watching(server: FakeApiServer, **query: str) -> AsyncGenerator[Following, None]:
+    """A watch of ConfigMaps from now on, or from a version: call it for the type and name of the next event."""
+    query = {"watch": "true", "resourceVersion": str(server.store.version), **query}
+    async with aiohttp.ClientSession() as session, session.get(server.url + CONFIG_MAPS, params=query) as response:
+
+        async def following() -> tuple[str, str]:
+            event = json.loads(await response.content.readline())
+            return event["type"], event["object"].get("metadata", {}).get("name", "")
+
+        yield following
+
+
+def make(server: FakeApiServer, name: str) -> None:
+    server.store.create(server.store.kind("configmaps"), config_map(name), manager="me")
+
+
+async def says_nothing(following: Following) -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(following(), 0.1)
+
+
+async def ask(server: FakeApiServer, method: str = "GET", path: str = CONFIG_MAPS, **options: Any) -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as session, session.request(method, server.url + path, **options) as response:
+        return response.status, await response.json()
+
+
+def test_a_call_that_is_held_has_its_effect_before_or_late_although_nobody_waits_for_its_answer() -> None:
+    async def test(server: FakeApiServer) -> None:
+        kind = server.store.kind("configmaps")
+        impatient: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(0.1)}
+        before = server.faults.add(Hold(), on("POST"))
+        with pytest.raises(TimeoutError):
+            await ask(server, "POST", json=config_map("late"), **impatient)
+        assert server.store.find(kind, ("ml", "late")) is None
+        assert isinstance(before, Hold)
+        before.released.set()
+        await until(lambda: server.store.find(kind, ("ml", "late")))
+        server.faults.add(Hold(after_effect=True), on("POST"))
+        with pytest.raises(TimeoutError):
+            await ask(server, "POST", json=config_map("told"), **impatient)
+        assert server.store.find(kind, ("ml", "told")) is not None
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "retry_after"),
+    [(409, "Conflict", None), (429, "TooManyRequests", 3), (500, "InternalError", None)],
+)
+def test_a_call_is_refused_without_an_effect(code: int, reason: str, retry_after: int | None) -> None:
+    async def test(server: FakeApiServer) -> None:
+        server.faults.add(Refuse(code, reason, retry_after=retry_after), on("POST", "configmaps"))
+        status, body = await ask(server, "POST", json=config_map("a"))
+        assert (status, body["reason"]) == (code, reason)
+        assert body.get("details", {}).get("retryAfterSeconds") == retry_after
+        assert (await ask(server, "POST", json=config_map("a")))[0] == 201
+
+    run(test)
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_a_connection_is_reset_before_or_after_the_effect(after_effect: bool) -> None:
+    async def test(server: FakeApiServer) -> None:
+        server.faults.add(Drop(after_effect=after_effect), on("POST"))
+        with pytest.raises(aiohttp.ClientError):
+            await ask(server, "POST", json=config_map("a"))
+        assert bool(server.store.all(server.store.kind("configmaps"))) is after_effect
+
+    run(test)
+
+
+def test_the_rest_of_a_list_can_be_too_old() -> None:
+    async def test(server: FakeApiServer) -> None:
+        for name in "abc":
+            make(server, name)
+        _, page = await ask(server, params={"limit": "2"})
+        server.faults.add(Refuse(410, "Expired"), lambda call: "continue" in call.query)
+        further = {"limit": "2", "continue": page["metadata"]["continue"]}
+        assert (await ask(server, params=further))[0] == 410
+        assert (await ask(server, params=further))[1]["items"][0]["metadata"]["name"] == "c"
+
+    run(test)
+
+
+def test_a_watch_is_too_old_at_its_start_or_in_an_event() -> None:
+    async def test(server: FakeApiServer) -> None:
+        server.faults.add(Refuse(410, "Expired"), on(watch=True))
+        assert (await ask(server, params={"watch": "true"}))[0] == 410
+        server.faults.add(ErrorEvent(), on(watch=True))
+        async with watching(server) as following:
+            assert await following() == ("ERROR", "")
+
+    run(test)
+
+
+def test_a_watch_falls_silent_for_good() -> None:
+    async def test(server: FakeApiServer) -> None:
+        silence = server.faults.add(Silence(silent=False), on(watch=True))
+        assert isinstance(silence, Silence)
+        async with watching(server) as following:
+            make(server, "a")
+            assert await following() == ("ADDED", "a")
+            silence.silent = True
+            make(server, "b")
+            await says_nothing(following)
+        async with watching(server, resourceVersion="1000") as following:
+            assert [await following(), await following()] == [("ADDED", "a"), ("ADDED", "b")]
+
+    run(test)
+
+
+def test_a_watch_lags_and_then_tells_all_in_order() -> None:
+    async def test(server: FakeApiServer) -> None:
+        lag = server.faults.add(Lag(), on(watch=True))
+        assert isinstance(lag, Lag)
+        async with watching(server) as following:
+            make(server, "a")
+            make(server, "b")
+            await says_nothing(following)
+            lag.released.set()
+            assert [await following(), await following()] == [("ADDED", "a"), ("ADDED", "b")]
+
+    run(test)
+
+
+def test_a_watch_repeats_itself() -> None:
+    async def test(server: FakeApiServer) -> None:
+        server.faults.add(Repeat(), on(watch=True))
+        async with watching(server) as following:
+            make(server, "a")
+            assert [await following(), await following()] == [("ADDED", "a")] * 2
+
+    run(test)
+
+
+def test_a_replica_that_lags_answers_with_the_past_and_its_watch_goes_on_from_there() -> None:
+    async def test(server: FakeApiServer) -> None:
+        make(server, "a")
+        make(server, "b")
+        server.faults.add(Stale(1), on("GET"), times=3)
+        _, listed = await ask(server)
+        assert [item["metadata"]["name"] for item in listed["items"]] == ["a"]
+        assert (await ask(server, path=f"{CONFIG_MAPS}/a"))[0] == 200
+        assert (await ask(server, path=f"{CONFIG_MAPS}/b"))[0] == 404
+        async with watching(server, resourceVersion=listed["metadata"]["resourceVersion"]) as following:
+            assert await following() == ("ADDED", "b")
 
     run(test)

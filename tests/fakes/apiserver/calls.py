@@ -20,6 +20,8 @@ class Call:
     name: str = ""
     subresource: str = ""
     body: Any = None
+    behind: int = 0
+    """So many changes ago is the state that it reads."""
     status: int = 0
     """What was answered; 0 while it is open, or when the connection was cut."""
     ended: bool = False

@@ -4,10 +4,14 @@ A fault is asked before a call has its effect and after it. A new idea is a new 
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
 
 from fakes.apiserver.calls import Call, Matcher
 from fakes.apiserver.refusals import Refusal
+
+Events = AsyncGenerator[dict[str, Any], None]
 
 
 class Dropped(Exception):  # noqa: N818 - it is what happens to the call
@@ -23,10 +27,9 @@ class Fault:
     async def after(self, call: Call) -> None:
         """After the effect, before the answer."""
 
-    def silences(self, call: Call) -> bool:
-        """Whether a watch says nothing, bookmarks included, though its connection stays open."""
-        del call
-        return False
+    def told(self, events: Events) -> Events:
+        """What a watch tells instead of these events."""
+        return events
 
 
 @dataclass
@@ -54,16 +57,28 @@ class Delay(Fault):
         await asyncio.sleep(self.seconds)
 
 
+@dataclass
 class Hold(Fault):
-    """Wait until the test releases it; `reached` tells that a call has come."""
+    """Wait until the test releases it: a client that gives up earlier cannot know whether there was an effect.
 
-    def __init__(self) -> None:
-        """Hold from now on."""
-        self.reached = asyncio.Event()
-        self.released = asyncio.Event()
+    Before the effect, a release lets the request have it late. `reached` tells that a call has come.
+    """
+
+    after_effect: bool = False
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def before(self, call: Call) -> None:
-        """Wait for the test."""
+        """Wait for the test, unless the effect is to happen."""
+        if not self.after_effect:
+            await self._wait()
+
+    async def after(self, call: Call) -> None:
+        """Wait for the test, after the effect."""
+        if self.after_effect:
+            await self._wait()
+
+    async def _wait(self) -> None:
         self.reached.set()
         await self.released.wait()
 
@@ -84,12 +99,69 @@ class Drop(Fault):
         raise Dropped
 
 
-class Silence(Fault):
-    """A watch that stays open and never says anything."""
+@dataclass
+class Stale(Fault):
+    """Read from a replica of the API server that lags: the state of so many changes ago; a watch goes on from there."""
 
-    def silences(self, call: Call) -> bool:
-        """Say nothing."""
-        return call.watch
+    behind: int
+
+    async def before(self, call: Call) -> None:
+        """Look back."""
+        call.behind = self.behind
+
+
+@dataclass
+class Silence(Fault):
+    """A watch that stays open and says nothing, bookmarks included: half open, its TCP connection alive.
+
+    Armed with `silent` False it tells as it should until the test makes it True. It never speaks again.
+    """
+
+    silent: bool = True
+
+    async def told(self, events: Events) -> Events:
+        """Nothing, once it is silent."""
+        fallen_silent = False
+        async for event in events:
+            fallen_silent = fallen_silent or self.silent
+            if not fallen_silent:
+                yield event
+
+
+class Lag(Fault):
+    """A watch that tells nothing until the test releases it, and then everything: other kinds overtake it."""
+
+    def __init__(self) -> None:
+        """Lag from now on."""
+        self.released = asyncio.Event()
+
+    async def told(self, events: Events) -> Events:
+        """Everything, later."""
+        async for event in events:
+            await self.released.wait()
+            yield event
+
+
+class Repeat(Fault):
+    """A watch that tells everything twice."""
+
+    async def told(self, events: Events) -> Events:
+        """Twice."""
+        async for event in events:
+            yield event
+            yield event
+
+
+@dataclass
+class ErrorEvent(Fault):
+    """A watch that begins well and then says in an event why it ends, such as 410 when etcd compacted its place."""
+
+    code: int = 410
+    reason: str = "Expired"
+
+    async def told(self, events: Events) -> Events:
+        """The error alone."""
+        yield {"type": "ERROR", "object": Refusal(self.code, self.reason, "injected by a test").status()}
 
 
 @dataclass

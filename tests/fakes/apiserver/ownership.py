@@ -76,70 +76,82 @@ def owned_leaves(manifest: dict[str, Any]) -> dict[Path, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Writer:
+    """Whose fields are kept apart: a manager's applies from its updates, and those of the status from the rest."""
+
+    manager: str
+    operation: str
+    subresource: str = ""
+
+
 @dataclass
 class Ownership:
-    """The leaves of one object by manager; for each manager those that it applied, and those that it updated."""
+    """The leaves of one object by writer, and when each writer changed something last."""
 
-    applied: dict[str, set[Path]] = field(default_factory=dict)
-    updated: dict[str, set[Path]] = field(default_factory=dict)
+    leaves: dict[Writer, set[Path]] = field(default_factory=dict)
+    times: dict[Writer, str] = field(default_factory=dict)
 
     def copy(self) -> "Ownership":
         """Another one, to be changed apart."""
-        tables = (self.applied, self.updated)
-        return Ownership(*({name: set(paths) for name, paths in table.items()} for table in tables))
+        return Ownership({writer: set(paths) for writer, paths in self.leaves.items()}, dict(self.times))
 
-    def record_update(self, manager: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+    def record_update(
+        self, manager: str, before: dict[str, Any], after: dict[str, Any], *, subresource: str = "", at: str = ""
+    ) -> None:
         """A manager changed an object: what it changed is its own now."""
+        writer = Writer(manager, "Update", subresource)
         old, new = owned_leaves(before), owned_leaves(after)
         changed = {path for path, value in new.items() if path not in old or old[path] != value}
-        for paths in (*self.applied.values(), *self.updated.values()):
+        for paths in self.leaves.values():
             paths.difference_update(changed)
             paths.intersection_update(new)
-        self.updated.setdefault(manager, set()).update(changed)
+        self.leaves.setdefault(writer, set()).update(changed)
+        if changed:
+            self.times[writer] = at
 
-    def apply(self, manager: str, live: dict[str, Any], intent: dict[str, Any], *, force: bool) -> dict[str, Any]:
+    def apply(
+        self, manager: str, live: dict[str, Any], intent: dict[str, Any], *, force: bool, at: str = ""
+    ) -> dict[str, Any]:
         """The object after an apply, or a refusal that names the fields that others own."""
+        writer = Writer(manager, "Apply")
         wanted, present = owned_leaves(intent), owned_leaves(live)
-        others = [
-            (name, paths)
-            for table in (self.applied, self.updated)
-            for name, paths in table.items()
-            if not (name == manager and table is self.applied)
-        ]
+        others = {other: paths for other, paths in self.leaves.items() if other != writer}
         contested = [
-            (name, path)
-            for name, paths in others
+            (other, path)
+            for other, paths in others.items()
             for path in sorted(paths & wanted.keys())
             if present.get(path) != wanted[path]
         ]
         if contested and not force:
-            fields = "; ".join(f'conflict with "{name}": .{".".join(path)}' for name, path in contested)
+            fields = "; ".join(f'conflict with "{other.manager}": .{".".join(path)}' for other, path in contested)
             raise Refusal(409, "Conflict", f"Apply failed with {len(contested)} conflicts: {fields}")
-        for name, path in contested:
-            for table in (self.applied, self.updated):
-                table.get(name, set()).discard(path)
+        for other, path in contested:
+            self.leaves[other].discard(path)
         tree = _merge(to_tree(live), to_tree(intent))
-        given_up = self.applied.get(manager, set()) - wanted.keys()
-        self.applied[manager] = set(wanted)
-        for path in given_up:
-            if not any(path in paths for _, paths in others):
+        before = self.leaves.get(writer, set())
+        self.leaves[writer] = set(wanted)
+        for path in before - wanted.keys():
+            if not any(path in paths for paths in others.values()):
                 _remove(tree, path)
         result: dict[str, Any] = from_tree(tree)
+        if result != live or before != wanted.keys():
+            self.times[writer] = at
         return result
 
     def managed_fields(self, api_version: str) -> list[dict[str, Any]]:
         """The object's `metadata.managedFields`."""
-        entries = [(name, "Apply", paths) for name, paths in self.applied.items()]
-        entries += [(name, "Update", paths) for name, paths in self.updated.items()]
         return [
             {
-                "manager": name,
-                "operation": operation,
+                "manager": writer.manager,
+                "operation": writer.operation,
                 "apiVersion": api_version,
+                "time": self.times[writer],
                 "fieldsType": "FieldsV1",
                 "fieldsV1": _nested(paths),
+                **({"subresource": writer.subresource} if writer.subresource else {}),
             }
-            for name, operation, paths in entries
+            for writer, paths in self.leaves.items()
             if paths
         ]
 

@@ -11,10 +11,10 @@ from kubernetes.aio.client import Configuration
 
 from fakes.apiserver.calls import Call, RequestLog
 from fakes.apiserver.discovery import discover
-from fakes.apiserver.faults import Dropped, Fault, Faults
+from fakes.apiserver.faults import Dropped, Events, Fault, Faults
 from fakes.apiserver.kinds import Kind
 from fakes.apiserver.patches import json_patch, merge_patch
-from fakes.apiserver.refusals import Refusal, gone
+from fakes.apiserver.refusals import Refusal, gone, not_found
 from fakes.apiserver.selectors import matches
 from fakes.apiserver.simulation import Simulation
 from fakes.apiserver.store import Object, Store
@@ -152,7 +152,17 @@ class FakeApiServer:
 
     def _get(self, call: Call) -> Object:
         assert call.kind is not None
-        return self.store.get(call.kind, (call.namespace, call.name))
+        if not call.behind:
+            return self.store.get(call.kind, (call.namespace, call.name))
+        there = self.store.all_at(self._version(call), call.kind, call.namespace)
+        item = next((item for item in there if item["metadata"]["name"] == call.name), None)
+        if item is None:
+            raise not_found(call.kind.plural, call.name)
+        return item
+
+    def _version(self, call: Call) -> int:
+        """The version that a call reads."""
+        return max(self.store.oldest, self.store.version - call.behind)
 
     def _list(self, call: Call) -> Object:
         assert call.kind is not None
@@ -163,10 +173,10 @@ class FakeApiServer:
             version, items = self._pages.pop(token)
         else:
             selector = call.query.get("labelSelector", "")
-            version = self.store.version
+            version = self._version(call)
             items = [
                 item
-                for item in self.store.all(call.kind, call.namespace)
+                for item in self.store.all_at(version, call.kind, call.namespace)
                 if matches(selector, item["metadata"].get("labels"))
             ]
         metadata: Object = {"resourceVersion": str(version)}
@@ -252,16 +262,17 @@ class FakeApiServer:
             return response
         call.status = 200
         await response.prepare(request)
-        silent = any(fault.silences(call) for fault in faults)
         seconds = float(call.query.get("timeoutSeconds") or 3600)
         scope = Scope(call.kind, call.namespace, call.query.get("labelSelector", ""))
         bookmarks = self.bookmark_seconds if call.query.get("allowWatchBookmarks") == "true" else seconds
-        stream = self.watches.events(scope, version, seconds=seconds, bookmark_seconds=bookmarks)
+        events: Events = self.watches.events(scope, version, seconds=seconds, bookmark_seconds=bookmarks)
         try:
-            async with contextlib.aclosing(stream) as events:
+            async with contextlib.AsyncExitStack() as stack:
+                await stack.enter_async_context(contextlib.aclosing(events))
+                for fault in faults:
+                    events = await stack.enter_async_context(contextlib.aclosing(fault.told(events)))
                 async for event in events:
-                    if not silent:
-                        await _write(response, event)
+                    await _write(response, event)
         except ConnectionResetError:
             if request.transport is not None:
                 request.transport.abort()

@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast
 
 from fakes.apiserver.kinds import KINDS, Kind
 from fakes.apiserver.ownership import Ownership
-from fakes.apiserver.refusals import Refusal, conflict, gone, not_found
+from fakes.apiserver.refusals import Refusal, conflict, gone, namespace_terminating, not_found
+from fakes.apiserver.validation import validate
 
 Object = dict[str, Any]
 Json = TypeVar("Json")
@@ -43,7 +44,14 @@ class Store:
     """Objects of all kinds. Everything here happens at once: there is no await."""
 
     def __init__(self, kinds: Iterable[Kind] = KINDS) -> None:
-        """Begin empty."""
+        """Begin empty.
+
+        Attributes:
+            now: the time that objects bear; a test that moves its own gives it here.
+            terminating: namespaces that are being deleted: nothing new can be made in them.
+        """
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.terminating: set[str] = set()
         self.kinds = {(kind.group, kind.plural): kind for kind in kinds}
         self.happenings: list[Happening] = []
         self.oldest = 0
@@ -91,9 +99,9 @@ class Store:
             item.pop("status", None)
             metadata["generation"] = 1
         metadata["uid"] = str(uuid.uuid4())
-        metadata["creationTimestamp"] = _now()
+        metadata["creationTimestamp"] = self._now()
         owners = Ownership()
-        owners.record_update(manager, {}, item)
+        owners.record_update(manager, {}, item, at=self._now())
         return self._put(kind, "ADDED", item, None, owners, dry_run=dry_run)
 
     def update(self, kind: Kind, manifest: Object, *, manager: str, status: bool, dry_run: bool = False) -> Object:
@@ -104,7 +112,8 @@ class Store:
         self._check(kind, before, metadata)
         after = self._combine(kind, before, manifest, status=status)
         owners = self._owners[before["metadata"]["uid"]].copy()
-        owners.record_update(manager, before, after)
+        subresource = "status" if status else ""
+        owners.record_update(manager, before, after, subresource=subresource, at=self._now())
         return self._put(kind, "MODIFIED", after, before, owners, dry_run=dry_run)
 
     def apply(self, kind: Kind, intent: Object, *, manager: str, force: bool, dry_run: bool = False) -> Object:
@@ -114,17 +123,17 @@ class Store:
         before = self.find(kind, name)
         if before is None:
             owners = Ownership()
-            item = owners.apply(manager, {}, intent, force=force)
+            item = owners.apply(manager, {}, intent, force=force, at=self._now())
             item["apiVersion"], item["kind"] = kind.api_version, kind.kind
             fresh = item["metadata"]
-            fresh["uid"], fresh["creationTimestamp"] = str(uuid.uuid4()), _now()
+            fresh["uid"], fresh["creationTimestamp"] = str(uuid.uuid4()), self._now()
             if kind.status:
                 item.pop("status", None)
                 fresh["generation"] = 1
             return self._put(kind, "ADDED", item, None, owners, dry_run=dry_run)
         self._check(kind, before, metadata)
         owners = self._owners[before["metadata"]["uid"]].copy()
-        merged = owners.apply(manager, before, intent, force=force)
+        merged = owners.apply(manager, before, intent, force=force, at=self._now())
         after = self._combine(kind, before, merged, status=False)
         return self._put(kind, "MODIFIED", after, before, owners, dry_run=dry_run)
 
@@ -138,12 +147,32 @@ class Store:
             if metadata.get("deletionTimestamp"):
                 return before
             after = duplicate(before)
-            after["metadata"]["deletionTimestamp"] = _now()
+            after["metadata"]["deletionTimestamp"] = self._now()
             after["metadata"]["deletionGracePeriodSeconds"] = 0
             if kind.status:
                 after["metadata"]["generation"] += 1
             return self._put(kind, "MODIFIED", after, before, self._owners[metadata["uid"]])
         return self._drop(kind, before, orphan=orphan)
+
+    def terminate(self, namespace: str) -> None:
+        """Delete a namespace: nothing new can be made in it, and what is there goes, as far as finalizers let it."""
+        self.terminating.add(namespace)
+        for kind in self.kinds.values():
+            for item in self.all(kind, namespace):
+                if self.find(kind, (namespace, item["metadata"]["name"])) is not None:
+                    self.delete(kind, (namespace, item["metadata"]["name"]))
+
+    def all_at(self, version: int, kind: Kind, namespace: str = "") -> list[Object]:
+        """All objects of a kind as they were at a version that is not forgotten."""
+        items = {(item["metadata"].get("namespace", ""), item["metadata"]["name"]): item for item in self.all(kind)}
+        for happening in reversed(self.since(version)):
+            if happening.kind == kind:
+                metadata = happening.object["metadata"]
+                name = (metadata.get("namespace", ""), metadata["name"])
+                items.pop(name, None)
+                if happening.before is not None:
+                    items[name] = duplicate(happening.before)
+        return [item for name, item in sorted(items.items()) if not namespace or name[0] == namespace]
 
     def compact(self) -> None:
         """Forget everything that has happened, as etcd does after a while: older versions are answered with 410."""
@@ -194,6 +223,9 @@ class Store:
     ) -> Object:
         metadata = item["metadata"]
         metadata["managedFields"] = owners.managed_fields(kind.api_version)
+        validate(kind, item)
+        if before is None and metadata.get("namespace") in self.terminating:
+            raise namespace_terminating(kind.plural, metadata["name"], metadata["namespace"])
         if item == before or dry_run:
             return duplicate(item)
         if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
@@ -235,6 +267,9 @@ class Store:
         owners = item["metadata"].get("ownerReferences", [])
         return bool(owners) and not any(owner["uid"] in self._owners for owner in owners)
 
+    def _now(self) -> str:
+        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
     def _next_version(self) -> str:
         self.version = next(self._versions)
         return str(self.version)
@@ -248,7 +283,3 @@ class Store:
 
 def _content(item: Object) -> Object:
     return {key: value for key, value in item.items() if key not in {"metadata", "status"}}
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
