@@ -30,6 +30,8 @@ class Fault(StrEnum):
     NOT_JSON = "not json"
     WRONG_SHAPE = "wrong shape"
     WRONG_TIME = "wrong time"
+    PAST = "past"
+    FUTURE = "future"
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _samples(query: RecordedQuery, value: Value, fault: Fault | None) -> list[li
         if fault is Fault.NAN:
             sample = float("nan")
         if sample is not None:
-            samples.append([at + (7.0 if fault is Fault.WRONG_TIME else 0.0), _written(sample)])
+            samples.append([at + _SHIFTS.get(fault, 0.0) * query.step, _written(sample)])
     return samples
 
 
@@ -154,6 +156,9 @@ def _written(value: float) -> str:
 def _seconds(duration: str) -> float:
     return float(duration[:-2]) / 1000 if duration.endswith("ms") else float(duration.removesuffix("s"))
 
+
+_SHIFTS: dict[Fault | None, float] = {Fault.WRONG_TIME: 0.3, Fault.PAST: -1.0, Fault.FUTURE: 1.0}
+"""In steps: how far the answer's times are from those that were asked for."""
 
 _FAULTY_RESPONSES: dict[Fault | None, Callable[[], web.Response]] = {
     Fault.HTML: lambda: web.Response(text="<html>Please sign in</html>", content_type="text/html"),

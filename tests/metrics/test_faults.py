@@ -1,7 +1,7 @@
 """Whatever Prometheus does, a tick comes back, and never a wrong number."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from fakes.prometheus import FakePrometheus, Fault
 from metrics.subjects import ERROR_RATE, NOW, analysis, contract_labels, shifted, subject
-from serin.judge import Counts, Pair, Tick
+from serin.api.status import Verdict
+from serin.judge import Counts, Pair, Tick, judge
 from serin.metrics import Meters, MetricsCollector, PrometheusProvider, Subject
 
 CANDIDATE, STABLE = "8f21c0a97e", "5c9d7f4b6d"
@@ -86,6 +87,9 @@ def test_everything_that_was_counted_is_read(fake: FakePrometheus) -> None:
         (Fault.HTML, "The answer is not Prometheus' JSON"),
         (Fault.NOT_JSON, "The answer is not Prometheus' JSON"),
         (Fault.WRONG_SHAPE, "The answer is not Prometheus' JSON"),
+        (Fault.WRONG_TIME, "The answer is for 1767268800.600 (Unix time), which was not asked for"),
+        (Fault.PAST, "The answer is for 1767268798.000 (Unix time), which was not asked for"),
+        (Fault.FUTURE, "The answer is for 1767268802.000 (Unix time), which was not asked for"),
     ],
 )
 def test_no_answer_is_a_problem_that_says_which(fake: FakePrometheus, fault: Fault, problem: str) -> None:
@@ -103,14 +107,73 @@ def test_no_query_takes_longer_than_the_operator_is_set_to_wait(fake: FakePromet
     assert "Prometheus did not answer within 0.2s" in tick.problem
 
 
-@pytest.mark.parametrize("fault", [Fault.EMPTY, Fault.NAN, Fault.WRONG_TIME])
-def test_an_answer_without_a_number_is_missing_data(fake: FakePrometheus, fault: Fault) -> None:
+@pytest.mark.parametrize(("fault", "why"), [(Fault.EMPTY, "has no sample"), (Fault.NAN, "is NaN")])
+def test_an_answer_without_a_number_is_missing_data_and_says_why(fake: FakePrometheus, fault: Fault, why: str) -> None:
     fake.fault = fault
     tick = one_tick(fake)
     assert tick.problem is None
     assert tick.requests is not None
     for pair in (tick.requests, *tick.metrics.values()):
         assert (pair.candidate, pair.stable) == (None, None)
+        assert pair.note is not None
+        assert pair.note.endswith(f"(by namespace, serin_model, serin_revision) {why} in the window")
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [(-3.0, "is negative or infinite"), (float("inf"), "is negative or infinite")]
+)
+def test_what_cannot_be_a_count_says_so(fake: FakePrometheus, value: float, why: str) -> None:
+    fake.series["model_request_total"] = [
+        (contract_labels(CANDIDATE, outcome="success"), value),
+        (contract_labels(STABLE, outcome="success"), 80.0),
+    ]
+    pair = one_tick(fake).metrics["error-rate"]
+    assert (pair.candidate, pair.stable) == (None, Counts(0, 80))
+    assert pair.note == f"model_request_total (by namespace, serin_model, serin_revision) {why} in the window"
+
+
+def test_a_histogram_that_lost_its_last_bucket_is_not_complete(fake: FakePrometheus) -> None:
+    buckets = fake.series["model_request_duration_seconds_bucket"]
+    fake.series["model_request_duration_seconds_bucket"] = [
+        (labels, value) for labels, value in buckets if (labels["serin_revision"], labels["le"]) != (CANDIDATE, "+Inf")
+    ]
+    pair = one_tick(fake).metrics["latency"]
+    assert (pair.candidate, pair.stable) == (None, Counts(1, 80))
+    assert pair.note is not None
+    assert "is not complete in the window" in pair.note
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_whatever_goes_wrong_is_a_hold_with_a_reason_and_no_verdict(fake: FakePrometheus, fault: Fault) -> None:
+    fake.fault = fault
+    policy = analysis(ERROR_RATE, interval="2s")
+    ((tick,),) = collect(fake, subject(policy=policy), longest=timedelta(seconds=0.5)).values()
+    began = NOW - timedelta(seconds=2)
+    word = judge(policy, (tick,), step_since=began, started_at=began, weight=20, candidate=CANDIDATE)
+    assert (word.verdict, word.reason in {"NoData", "PrometheusUnavailable"}) == (Verdict.HOLD, True), word
+    assert word.message
+
+
+@pytest.mark.parametrize("vanished", [CANDIDATE, STABLE])
+def test_series_that_vanish_in_the_middle_leave_what_was_counted_before(fake: FakePrometheus, vanished: str) -> None:
+    gone_at = NOW.timestamp() - 2
+
+    def vanishing(revision: str, value: float) -> Callable[[float], float | None]:
+        return lambda at: None if revision == vanished and at >= gone_at else value
+
+    fake.series["model_request_total"] = [
+        (contract_labels(CANDIDATE, outcome="success"), vanishing(CANDIDATE, 20)),
+        (contract_labels(STABLE, outcome="success"), vanishing(STABLE, 80)),
+    ]
+    policy = analysis(ERROR_RATE, interval="2s")
+    (ticks,) = collect(fake, subject(policy=policy, due=4)).values()
+    pairs = [tick.metrics["error-rate"] for tick in ticks]
+    counted = [(pair.candidate if vanished == CANDIDATE else pair.stable) is not None for pair in pairs]
+    assert counted == [True, True, False, False]
+    began = NOW - timedelta(seconds=8)
+    word = judge(policy, ticks, step_since=began, started_at=began, weight=20, candidate=CANDIDATE)
+    assert word.verdict is Verdict.HOLD
+    assert "NoData" in {word.reason, word.metrics[0].reason}
 
 
 def test_what_is_missing_is_named(fake: FakePrometheus) -> None:

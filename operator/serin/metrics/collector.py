@@ -14,7 +14,7 @@ from serin.metrics.batch import SIGNAL_OF_METRIC, Batch, Signal, batches, needs,
 from serin.metrics.meters import Meters
 from serin.metrics.preset import Preset
 from serin.metrics.provider import MetricsError, MetricsProvider, Series
-from serin.metrics.reading import Cells, Table, latency_pair, outcomes_pair, requests_pair, totals
+from serin.metrics.reading import Cells, Table, latency_pair, no_counts, outcomes_pair, requests_pair, totals
 from serin.metrics.subject import Subject, SubjectKey
 
 LOG = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _tick(subject: Subject, at: datetime, answers: _Answers) -> Tick:
     requests = None
     if problems[requests_kind] is None:
         cells = _cells(subject, preset, at, answers.tables[requests_kind])
-        requests = _with_note(totals(requests_pair(preset, *cells)), Signal.REQUESTS, preset)
+        requests = _with_note(totals(requests_pair(preset, *cells)), cells, Signal.REQUESTS, preset)
     return Tick(at, metrics, requests, problem)
 
 
@@ -107,20 +107,22 @@ def _cells(subject: Subject, preset: Preset, at: datetime, table: Table) -> tupl
 
 
 def _pair(subject: Subject, metric: AnalysisMetric, preset: Preset, at: datetime, table: Table) -> Pair:
-    candidate, stable = _cells(subject, preset, at, table)
+    cells = _cells(subject, preset, at, table)
     if metric.name is MetricName.LATENCY:
-        pair = latency_pair(candidate, stable, preset.latency, metric.latency_threshold)
+        pair = latency_pair(*cells, preset.latency, metric.latency_threshold)
     elif metric.name is MetricName.ACCURACY:
-        pair = outcomes_pair(candidate, stable)
+        pair = outcomes_pair(*cells)
     else:
-        pair = requests_pair(preset, candidate, stable)
-    return _with_note(pair, SIGNAL_OF_METRIC[metric.name], preset)
+        pair = requests_pair(preset, *cells)
+    return _with_note(pair, cells, SIGNAL_OF_METRIC[metric.name], preset)
 
 
-def _with_note(pair: Pair, signal: Signal, preset: Preset) -> Pair:
-    """What is missing is named, so that a person can look for it."""
-    if pair.note is not None or (pair.candidate is not None and pair.stable is not None):
+def _with_note(pair: Pair, cells: tuple[Cells, Cells], signal: Signal, preset: Preset) -> Pair:
+    """What is missing, or is there and no count, is named, so that a person can look for it."""
+    sides = zip((pair.candidate, pair.stable), cells, strict=True)
+    unread = [side_cells for counts, side_cells in sides if counts is None]
+    if pair.note is not None or not unread:
         return pair
     name, _ = source(signal, preset)
     labels = ", ".join(preset.label_names)
-    return Pair(pair.candidate, pair.stable, f"{name} (by {labels}) has no sample in the window")
+    return Pair(pair.candidate, pair.stable, f"{name} (by {labels}) {no_counts(*unread)} in the window")

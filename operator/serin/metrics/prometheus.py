@@ -92,7 +92,7 @@ class PrometheusProvider:
                 },
                 timeout=seconds,
             )
-            return tuple(map(_series, _ANSWER.validate_python(answer)))
+            return tuple(_series(element, query) for element in _ANSWER.validate_python(answer))
         except (OSError, ValueError, KeyError, TypeError, PrometheusApiClientException) as error:
             raise _in_words(error, seconds) from error
 
@@ -108,8 +108,15 @@ class PrometheusProvider:
         return client
 
 
-def _series(element: _Element) -> Series:
-    return Series(element.metric, {round(at * 1000): value for at, value in element.values})
+def _series(element: _Element, query: RangeQuery) -> Series:
+    values = {round(at * 1000): value for at, value in element.values}
+    start, end = (round(when.timestamp() * 1000) for when in (query.start, query.end))
+    step = query.step // timedelta(milliseconds=1)
+    for at in values:
+        # A cache in between that answers for times of its own choice would be taken for a series that is gone.
+        if not start <= at <= end or (at - start) % step:
+            raise UnreadableError(f"The answer is for {at / 1000:.3f} (Unix time), which was not asked for")
+    return Series(element.metric, values)
 
 
 def _in_words(error: Exception, seconds: float) -> MetricsError:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from math import inf
+from math import inf, isnan
 
 from serin.api.base import format_duration
 from serin.judge import Counts, Pair
@@ -39,6 +39,16 @@ def _counts(bad: float, total: float) -> Counts | None:
     """Counts, or None where the numbers cannot be counts (NaN, negative, more bad than all)."""
     found = Counts(bad, total)
     return found if found.sound else None
+
+
+def no_counts(*sides: Cells) -> str:
+    """Why these are no counts, in words for a person."""
+    values = [value for cells in sides for value in cells.values()]
+    if any(map(isnan, values)):
+        return "is NaN"
+    if not all(0 <= value < inf for value in values):
+        return "is negative or infinite"
+    return "is not complete" if all(sides) else "has no sample"
 
 
 def _read_requests(cells: Cells, counter: RequestCounter) -> Counts | None:
