@@ -42,13 +42,16 @@ class OperatorProcess:
             "SERIN_STATUS_REFRESH": "5s",
         }
 
+    @property
+    def command(self) -> list[str]:
+        """The command that starts it."""
+        return [sys.executable, "-m", "serin.controller"]
+
     def start(self) -> None:
         """Start it, and wait until its caches are synced."""
         before = self.log().count("and begins")
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "serin.controller"], env=self.environment, stdout=log, stderr=log, cwd=HERE
-            )
+            self._process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log, cwd=HERE)
         eventually(
             lambda: self.log().count("and begins") > before or self._process_ended(), what="the operator's start"
         )
