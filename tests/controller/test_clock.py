@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from fakes.manual_time import ManualTime
 from fakes.waiting import until
-from serin.controller.clock import Clock, SystemTime
+from serin.controller.clock import Clock, SystemTime, tell_offset
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -145,3 +147,101 @@ def test_the_machines_clock_wakes_in_time() -> None:
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(test())
+
+
+class Machine:
+    """A machine's two clocks: the one that people set, and the one that nobody can."""
+
+    def __init__(self) -> None:
+        self.wall = START.timestamp()
+        self.steady = 1000.0
+        self.stops_between_looks = 0.0
+        self.time = SystemTime(wall=self._look, steady=lambda: self.steady)
+
+    def _look(self) -> float:
+        now = self.wall
+        self.pass_seconds(self.stops_between_looks)
+        self.stops_between_looks = 0.0
+        return now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.wall += seconds
+        self.steady += seconds
+
+    def seconds(self) -> float:
+        """What Serin takes for the time since the start."""
+        return (self.time.now() - START).total_seconds()
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0, 1.0, -0.3])
+def test_time_goes_on_evenly_when_the_machines_clock_is_set(jump: float, caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine()
+    machine.pass_seconds(10)
+    assert machine.seconds() == pytest.approx(10)
+    machine.pass_seconds(1)
+    machine.wall += jump
+    assert machine.seconds() == pytest.approx(11)
+    machine.pass_seconds(1)
+    assert machine.seconds() == pytest.approx(12)
+    assert machine.time.offset == pytest.approx(jump)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert f"The machine's clock was set by {jump:+.1f} s" in told
+
+
+def test_a_clock_that_is_set_back_to_what_it_was_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine()
+    machine.wall += 3600
+    assert machine.seconds() == pytest.approx(0)
+    machine.wall -= 3600
+    machine.pass_seconds(5)
+    assert machine.seconds() == pytest.approx(5)
+    assert machine.time.offset == pytest.approx(0)
+    assert len(caplog.records) == 2
+
+
+def test_small_corrections_of_the_machines_clock_are_followed(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine()
+    for _ in range(100):
+        machine.pass_seconds(10)
+        machine.wall += 0.02
+        machine.time.now()
+    assert machine.seconds() == pytest.approx(1002)
+    assert machine.time.offset == 0
+    assert not caplog.records
+
+
+def test_a_process_that_is_stopped_between_two_looks_sees_no_jump(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine()
+    machine.stops_between_looks = 20.0
+    assert machine.seconds() == pytest.approx(20)
+    assert not caplog.records
+
+
+def test_the_time_in_which_the_machine_was_suspended_counts() -> None:
+    machine = Machine()
+    machine.pass_seconds(3600)
+    assert machine.seconds() == pytest.approx(3600)
+
+
+def test_how_far_the_machines_clock_was_set_is_in_the_metrics() -> None:
+    machine, registry = Machine(), CollectorRegistry()
+    tell_offset(registry, machine.time)
+    assert registry.get_sample_value("serin_clock_offset_seconds") == 0
+    machine.wall -= 60
+    assert registry.get_sample_value("serin_clock_offset_seconds") == pytest.approx(-60)
+
+
+small, great = st.floats(-0.2, 0.2), st.floats(0.3, 1e5)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e4), small | great | great.map(float.__neg__))))
+def test_whatever_is_done_to_the_machines_clock_time_follows_small_corrections_alone(
+    happenings: list[tuple[float, float]],
+) -> None:
+    machine = Machine()
+    for seconds, correction in happenings:
+        before = machine.seconds()
+        machine.pass_seconds(seconds)
+        machine.wall += correction
+        followed = correction if abs(correction) < 0.25 else 0.0
+        assert machine.seconds() - before == pytest.approx(seconds + followed, abs=1e-3)

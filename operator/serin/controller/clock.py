@@ -3,13 +3,24 @@
 import asyncio
 import heapq
 import itertools
+import logging
+import time
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from prometheus_client import CollectorRegistry, Gauge
+
+logger = logging.getLogger(__name__)
+
 Key = TypeVar("Key", bound=Hashable)
 
 LONGEST_SLEEP_SECONDS = 30.0
+LARGEST_DRIFT_SECONDS = 0.25
+"""What the wall clock may gain or lose from one look to the next and still be believed: an NTP client corrects it in
+smaller pieces, and the steady clock follows those too."""
+ONE_MOMENT_SECONDS = 0.01
+LOOKS = 5
 
 
 class TimeSource(Protocol):
@@ -22,17 +33,85 @@ class TimeSource(Protocol):
         """Return at that time, or a little earlier."""
 
 
+_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux: it counts the time in which the machine was suspended too, and cannot be set."""
+
+
+def seconds_since_boot() -> float:
+    """A time that nobody sets."""
+    return time.clock_gettime(_BOOT_CLOCK)
+
+
 class SystemTime:
-    """The machine's clock."""
+    """The machine's wall clock as it was at the start, going on evenly from there.
+
+    Whoever sets the wall clock neither ends the steps under way nor prolongs them: a jump is told, and not followed. A
+    restart begins with the wall clock again.
+    """
+
+    def __init__(
+        self, *, wall: Callable[[], float] = time.time, steady: Callable[[], float] = seconds_since_boot
+    ) -> None:
+        """Begin with the wall clock.
+
+        Args:
+            wall: Unix time in seconds, which may be set at any moment.
+            steady: seconds of a clock that is never set.
+        """
+        self._wall = wall
+        self._steady = steady
+        self._apart = self._clocks_apart()
+        self._offset = 0.0
+
+    @property
+    def offset(self) -> float:
+        """By how many seconds the wall clock is ahead of Serin's time, because it was set."""
+        self._look()
+        return self._offset
 
     def now(self) -> datetime:
         """The present time, in UTC."""
-        return datetime.now(UTC)
+        self._look()
+        return datetime.fromtimestamp(self._steady() + self._apart - self._offset, UTC)
 
     async def sleep_until(self, when: datetime) -> None:
-        """Sleep, but never long: the machine's clock may be set meanwhile, which no sleep notices."""
+        """Sleep, but never long: no sleep counts the time in which the machine is suspended."""
         seconds = (when - self.now()).total_seconds()
         await asyncio.sleep(min(max(0.0, seconds), LONGEST_SLEEP_SECONDS))
+
+    def _look(self) -> None:
+        """Follow what the wall clock drifted since the last look; count what it jumped."""
+        apart = self._clocks_apart()
+        moved, self._apart = apart - self._apart, apart
+        if abs(moved) < LARGEST_DRIFT_SECONDS:
+            return
+        self._offset += moved
+        logger.warning(
+            "The machine's clock was set by %+.1f s. Serin's time goes on evenly: no step gets shorter or longer. "
+            "It differs from the machine's by %+.1f s now, until Serin is restarted",
+            moved,
+            self._offset,
+        )
+
+    def _clocks_apart(self) -> float:
+        """How far the wall clock is ahead of the steady one, both read at one moment."""
+        for _ in range(LOOKS):
+            before = self._steady()
+            wall = self._wall()
+            if self._steady() - before < ONE_MOMENT_SECONDS:
+                break  # else the process was stopped in between, which looks like a jump
+        return wall - before
+
+
+def tell_offset(registry: CollectorRegistry, time: SystemTime) -> SystemTime:
+    """Have /metrics tell what jumps of the machine's clock Serin did not follow; returns the time."""
+    gauge = Gauge(
+        "serin_clock_offset_seconds",
+        "How far the machine's clock is ahead of Serin's time because it was set since the start.",
+        registry=registry,
+    )
+    gauge.set_function(lambda: time.offset)
+    return time
 
 
 class Clock(Generic[Key]):

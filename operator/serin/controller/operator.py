@@ -29,7 +29,7 @@ from serin.cluster.resources import (
 )
 from serin.cluster.status_writer import StatusWriter
 from serin.controller.analysis import AnalysisDesk, Collector
-from serin.controller.clock import Clock, SystemTime, TimeSource
+from serin.controller.clock import Clock, SystemTime, TimeSource, tell_offset
 from serin.controller.executor import Executor
 from serin.controller.http import Heartbeat, serve
 from serin.controller.loop import Loop
@@ -59,7 +59,7 @@ class Operator:
         self._registry = registry
         self._stop = asyncio.Event()
         self._synced = asyncio.Event()
-        self._time = time or SystemTime()
+        self._time = time or tell_offset(registry, SystemTime())
         self._queue: WorkQueue[ObjectKey] = WorkQueue(
             self._reconcile, workers=settings.workers, metrics=QueueMetrics(registry)
         )
