@@ -6,7 +6,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
-from serin.cluster.metrics import ClientMetrics, EventMetrics
+from serin.cluster.metrics import ClientMetrics, ElectionMetrics, EventMetrics
+from serin.controller.clock import SystemTime, tell_offset
 from serin.controller.http import Heartbeat, tell_lag
 from serin.controller.queue import QueueMetrics
 from serin.metrics import Meters
@@ -46,8 +47,10 @@ def metrics_reference() -> str:
     registry = _Registry()
     QueueMetrics(registry)
     tell_lag(registry, Heartbeat(asyncio.Event()))
+    tell_offset(registry, SystemTime())
     ClientMetrics(registry)
     EventMetrics(registry)
+    ElectionMetrics(registry)
     Meters(registry)
     return _PAGE.format(rows="\n".join(map(_row, registry.registered)))
 

@@ -34,7 +34,7 @@ def evidence(platform: Platform) -> str:
         ("get", "modeldeployment", "digits", "-n", NAMESPACE, "-o", "yaml"),
         ("get", "pods", "-A", "-o", "wide"),
         ("get", "events", "-n", NAMESPACE, "--sort-by=.lastTimestamp"),
-        ("logs", "-n", OPERATOR_NAMESPACE, OPERATOR, "--tail=40"),
+        ("logs", "-n", OPERATOR_NAMESPACE, "--selector=app.kubernetes.io/name=serin", "--prefix", "--tail=40"),
     )
     return "\n".join(f"$ kubectl {' '.join(words)}\n{answer(platform, words)}" for words in questions)
 

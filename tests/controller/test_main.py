@@ -49,7 +49,11 @@ def test_a_port_that_is_taken_stops_it_with_one_line(tmp_path: Path) -> None:
             with socket.create_server(("127.0.0.1", 0)) as taken:
                 port = str(taken.getsockname()[1])
                 return await asyncio.to_thread(
-                    run, SERIN_KUBECONFIG=str(kubeconfig), SERIN_HTTP_ADDRESS="127.0.0.1", SERIN_HTTP_PORT=port
+                    run,
+                    SERIN_KUBECONFIG=str(kubeconfig),
+                    SERIN_HTTP_ADDRESS="127.0.0.1",
+                    SERIN_HTTP_PORT=port,
+                    SERIN_LEADER_ELECTION="off",
                 )
 
     done = asyncio.run(test())

@@ -7,18 +7,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
 
 from localcluster import Image, LocalCluster, Tree
+from localcluster.errors import LocalClusterError
 from localcluster.images import PYTHON
 from scenarios.api import Api, eventually, session_of
 from scenarios.prometheus_proxy import PrometheusProxy
 from scenarios.stage import IMAGE, Stage
 
 HERE = Path(__file__).parent
+LEASE_NAMESPACE = "default"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{LEASE_NAMESPACE}/leases/serin-operator"
 
 
 class OperatorProcess:
@@ -38,6 +42,7 @@ class OperatorProcess:
             "SERIN_PROMETHEUS_URL": self._prometheus_url,
             "SERIN_HTTP_ADDRESS": "127.0.0.1",
             "SERIN_HTTP_PORT": "0",
+            "SERIN_LEADER_ELECTION_NAMESPACE": LEASE_NAMESPACE,
             "SERIN_LOG_FORMAT": "text",
             "SERIN_STATUS_REFRESH": "5s",
         }
@@ -69,8 +74,13 @@ class OperatorProcess:
         return self._process.wait(timeout=30)
 
     def kill(self) -> None:
-        """SIGKILL: no chance to tidy up."""
+        """SIGKILL: no chance to tidy up.
+
+        The Lease that it held is taken away for it: else who starts next waits until that runs out, 15 s.
+        """
         self.stop(signal.SIGKILL)
+        with suppress(LocalClusterError):  # it held none, or the API server is not there either
+            self._cluster.api.delete(LEASE)
 
     def log(self) -> str:
         """All that it logged."""

@@ -15,7 +15,7 @@ from serin.api.names import FIELD_MANAGER
 from serin.cluster.errors import Gone, NotFound, Unreachable, from_answer
 from serin.cluster.metrics import ClientMetrics
 from serin.cluster.resources import ObjectKey, Resource, key_of, resource_of
-from serin.cluster.transport import CONCURRENCY, TIMEOUT_SECONDS, Request, Transport
+from serin.cluster.transport import CONCURRENCY, TIMEOUT_SECONDS, Gate, Request, Transport
 
 Object = dict[str, Any]
 
@@ -75,6 +75,10 @@ class KubeClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._transport.close()
+
+    def gate_writes(self, gate: Gate) -> None:
+        """Let every write, and no read, ask first whether it may leave; see `transport.Transport`."""
+        self._transport.gate = gate
 
     @property
     def tls(self) -> ssl.SSLContext:
@@ -171,6 +175,11 @@ class KubeClient:
         )
         return await self._dict(request)
 
+    async def replace(self, manifest: Object) -> Object:
+        """Replace a whole object, provided that it is still the one that was read, by its resourceVersion."""
+        request = _on("PUT", resource_of(manifest), key_of(manifest))
+        return await self._dict(replace(request, query={"fieldManager": FIELD_MANAGER}, body=manifest))
+
     async def replace_status(
         self, resource: Resource, namespace: str, name: str, status: Mapping[str, Any], resource_version: str
     ) -> Object:
@@ -187,17 +196,18 @@ class KubeClient:
         request = _on("PUT", resource, ObjectKey(namespace, name), "status")
         return await self._dict(replace(request, query={"fieldManager": FIELD_MANAGER}, body=body))
 
-    async def watch(
+    async def watch(  # noqa: PLR0913 - keywords
         self,
         resource: Resource,
         namespace: str = "",
         *,
         resource_version: str,
         selector: str = "",
+        name: str = "",
         period_seconds: float,
         silence_seconds: float,
     ) -> AsyncGenerator[WatchEvent, None]:
-        """Everything that happens to the objects of a kind after `resource_version`.
+        """Everything that happens to the objects of a kind, or to the one of a name, after `resource_version`.
 
         Ends when the API server ends it, which is not later than `period_seconds`.
 
@@ -214,6 +224,8 @@ class KubeClient:
         }
         if selector:
             query["labelSelector"] = selector
+        if name:
+            query["fieldSelector"] = f"metadata.name={name}"
         request = Request("GET", resource.path(namespace), resource.plural, "(watch)", query)
         try:
             async with asyncio.timeout(silence_seconds):

@@ -2,6 +2,7 @@
 
     ClusterError
     ├── ConnectionSettingsError     no usable kubeconfig or service account: nothing can be asked
+    ├── NotLeading                  a write that was not sent, because another replica acts now
     └── ApiError                    one request, and what became of it
         ├── Unreachable             no answer: refused, reset, timed out, silent
         ├── Unauthorized            401  the credentials are not accepted
@@ -30,6 +31,10 @@ class ClusterError(Exception):
 
 class ConnectionSettingsError(ClusterError):
     """There is no usable kubeconfig or service account; the message says in one line what was looked for."""
+
+
+class NotLeading(ClusterError):
+    """This replica does not lead, or not any more: what it wanted to write was not sent, and is another's to do."""
 
 
 class ApiError(ClusterError):

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from serin.api.names import FIELD_MANAGER
 from serin.cluster.client import KubeClient
-from serin.cluster.errors import ApiError, NotFound
+from serin.cluster.errors import ApiError, NotFound, NotLeading
 from serin.cluster.metrics import EventMetrics
 from serin.cluster.resources import EVENT
 
@@ -123,6 +123,8 @@ class EventRecorder:
             news = await self._queue.get()
             try:
                 await self._write(news)
+            except NotLeading:
+                self._metrics.results.labels("failed").inc()
             except ApiError as error:
                 self._metrics.results.labels("failed").inc()
                 logger.warning("An Event could not be written: %s", error)

@@ -1,6 +1,8 @@
 """What `/metrics` tells about Serin's dealings with the API server."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class ClientMetrics:
@@ -40,3 +42,22 @@ class EventMetrics:
             ("result",),
             registry=registry,
         )
+
+
+class ElectionMetrics:
+    """Tells whether this replica leads, and how often that changed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register with the operator's own registry; a replica that nobody elects leads."""
+        self.leads = Gauge("serin_leader", "Whether this replica acts: 1, or 0 if it stands by.", registry=registry)
+        self.leads.set(1)
+        self.changes = Counter(
+            "serin_leader_changes",
+            "How often this replica gained the Lease, lost it, or gave it back.",
+            ("change",),
+            registry=registry,
+        )
+
+    def follow(self, leads: Callable[[], bool]) -> None:
+        """Ask somebody who knows whether this replica leads."""
+        self.leads.set_function(lambda: float(leads()))

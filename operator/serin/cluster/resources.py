@@ -67,6 +67,7 @@ SERVICE = Resource("", "v1", "services", "Service")
 CONFIG_MAP = Resource("", "v1", "configmaps", "ConfigMap")
 POD = Resource("", "v1", "pods", "Pod")
 EVENT = Resource("", "v1", "events", "Event")
+LEASE = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 HTTP_ROUTE = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 
 RESOURCES = (
@@ -78,6 +79,7 @@ RESOURCES = (
     CONFIG_MAP,
     POD,
     EVENT,
+    LEASE,
     HTTP_ROUTE,
 )
 

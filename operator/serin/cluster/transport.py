@@ -1,11 +1,13 @@
 """Sends one request to the API server: bounded in number, in time and in patience."""
 
 import asyncio
+import copy
 import json
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -20,6 +22,10 @@ TIMEOUT_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
 THROTTLE_ATTEMPTS = 4
 LONGEST_THROTTLE_SECONDS = 10.0
+READS = frozenset({"GET", "HEAD"})
+
+Gate = Callable[[], None]
+"""Returns if a write may leave now, and raises if it may not."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,16 @@ async def _compact_body(request: aiohttp.ClientRequest, handler: aiohttp.ClientH
     return await handler(request)
 
 
+def _open_gate() -> None:
+    """Let every write through."""
+
+
 class Transport:
-    """An `ApiClient` of kubernetes.aio, used below its typed API: dicts go in, dicts come out."""
+    """An `ApiClient` of kubernetes.aio, used below its typed API: dicts go in, dicts come out.
+
+    gate: asked before each write, as late as can be: after every wait for a slot, for the API server's patience, for
+        credentials and for a connection. What it raises is raised to whoever wanted to write.
+    """
 
     def __init__(
         self,
@@ -76,10 +90,17 @@ class Transport:
             concurrency: how many requests are under way at once; watches are not counted.
             timeout_seconds: how long one request may take, its connection and its answer included.
         """
+        self.gate: Gate = _open_gate
+        # Others use the configuration too; the credentials in it are shared.
+        configuration = copy.copy(configuration)
         # The pool is unbounded: requests are bounded here, and watches keep a connection each.
         configuration.connection_pool_maxsize = 0
-        # A proxy is what the kubeconfig says, never what the environment happens to hold.
-        configuration.client_session_kwargs = {"trust_env": False, "middlewares": (_compact_body,)}
+        configuration.client_session_kwargs = {
+            # A proxy is what the kubeconfig says, never what the environment happens to hold.
+            "trust_env": False,
+            "middlewares": (_compact_body, self._pass_gate),
+            "trace_configs": [self._gate_behind_the_connection()],
+        }
         self.server = configuration.host
         self._api = ApiClient(configuration)
         self._api.user_agent = f"serin/{__version__}"
@@ -130,6 +151,31 @@ class Transport:
         if response.status >= 400:
             raise await self._refusal(request, response)
         return response
+
+    async def _pass_gate(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Ask the gate for each attempt: over a connection that turns out to be dead, aiohttp makes another one."""
+        self._ask_gate(request.method)
+        return await handler(request)
+
+    def _gate_behind_the_connection(self) -> aiohttp.TraceConfig:
+        """Ask the gate once more where a new connection had to be made: that may have taken seconds."""
+
+        async def started(_: object, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams) -> None:
+            context.method = request.method
+
+        async def connected(_: object, context: SimpleNamespace, __: object) -> None:
+            self._ask_gate(context.method)
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(started)
+        trace.on_connection_create_end.append(connected)
+        return trace
+
+    def _ask_gate(self, method: str) -> None:
+        if method not in READS:
+            self.gate()
 
     async def _wait_for_the_server(self) -> None:
         while (pause := self._not_before - time.monotonic()) > 0:  # noqa: ASYNC110 - the time may be moved

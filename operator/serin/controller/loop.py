@@ -51,7 +51,7 @@ class Loop:
         """
         manifest = self.store.get(MODEL_DEPLOYMENT, key)
         if manifest is None:
-            self._forget(key)
+            self.forget(key)
             return
         try:
             world = self._observe(key, manifest)
@@ -124,7 +124,8 @@ class Loop:
         if written is not None:
             self.store.primary_changed(MODEL_DEPLOYMENT, key, written)
 
-    def _forget(self, key: ObjectKey) -> None:
+    def forget(self, key: ObjectKey) -> None:
+        """Drop what is waited for and what was measured: the ModelDeployment is gone, or another's to care for."""
         self.clock.wake_at(key, None)
         self.desk.forget(key)
         self.queue.forget(key)

@@ -3,15 +3,20 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import uvloop
+from kubernetes.aio.client import Configuration
 from prometheus_client import CollectorRegistry
 
 from serin.cluster.client import KubeClient
-from serin.cluster.connect import load_configuration
+from serin.cluster.connect import SERVICE_ACCOUNT, load_configuration
 from serin.cluster.errors import ConnectionSettingsError
-from serin.cluster.metrics import ClientMetrics
+from serin.cluster.lease import Elector, Terms, new_identity
+from serin.cluster.metrics import ClientMetrics, ElectionMetrics
 from serin.controller.logs import configure_logs
 from serin.controller.operator import Operator
 from serin.controller.settings import Settings, SettingsError, load_settings
@@ -36,10 +41,56 @@ def main() -> int:
 async def _run(settings: Settings) -> None:
     configuration = await load_configuration(settings.kubeconfig)
     registry = CollectorRegistry()
+    metrics = ClientMetrics(registry)
     provider = PrometheusProvider(settings.prometheus_url, timedelta(seconds=settings.query_timeout))
-    async with KubeClient(configuration, ClientMetrics(registry)) as client:
-        collector = MetricsCollector(provider, Meters(registry))
-        try:
-            await Operator(settings, client, collector, registry).run()
-        finally:
-            provider.close()
+    collector = MetricsCollector(provider, Meters(registry))
+    try:
+        async with (
+            KubeClient(configuration, metrics) as client,
+            _elector(settings, configuration, metrics, ElectionMetrics(registry)) as elector,
+        ):
+            await Operator(settings, client, collector, registry, elector=elector).run()
+    finally:
+        provider.close()
+
+
+@asynccontextmanager
+async def _elector(
+    settings: Settings, configuration: Configuration, metrics: ClientMetrics, election: ElectionMetrics
+) -> AsyncIterator[Elector | None]:
+    """Who competes for the Lease, over connections of its own: a busy operator must not lose it for that."""
+    if settings.leader_election == "off":
+        yield None
+        return
+    terms = Terms()
+    async with KubeClient(configuration, metrics, timeout_seconds=terms.answer) as client:
+        yield Elector(
+            client,
+            namespace=lease_namespace(settings),
+            name=lease_name(settings),
+            identity=new_identity(),
+            metrics=election,
+            terms=terms,
+        )
+
+
+def lease_name(settings: Settings) -> str:
+    """Operators that serve different namespaces do not compete."""
+    return f"serin-operator-{settings.namespace}" if settings.namespace else "serin-operator"
+
+
+def lease_namespace(settings: Settings, own: Path = SERVICE_ACCOUNT / "namespace") -> str:
+    """Where the Lease is: as the settings say, else where this pod is.
+
+    Raises:
+        SettingsError: neither is known.
+    """
+    if settings.leader_election_namespace:
+        return settings.leader_election_namespace
+    try:
+        return own.read_text(encoding="ascii").strip()
+    except OSError:
+        raise SettingsError(
+            "leader_election is on, but Serin runs in no pod, so the namespace of its Lease is not known: set "
+            "leader_election_namespace, or leader_election to off if there is never a second Serin"
+        ) from None

@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from serin.api.names import MODEL_LABEL
 from serin.cluster.client import KubeClient, Object
+from serin.cluster.errors import ApiError
 from serin.cluster.events import EventRecorder
+from serin.cluster.lease import Elector
 from serin.cluster.primary import PrimaryReflector
 from serin.cluster.reflector import Reflector, slim
 from serin.cluster.resources import (
@@ -41,10 +43,13 @@ logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5.0
 """What is being written when Serin is told to stop may be finished; a pod has 30 seconds in all."""
+LAST_NEWS_SECONDS = 1.0
+"""So long the Events of it may take."""
+TAKE_OVER_RETRY_SECONDS = 1.0
 
 
 class Operator:
-    """Watches, decides and acts until it is told to stop."""
+    """Watches from its start; decides and acts while it leads, until it is told to stop."""
 
     def __init__(
         self,
@@ -53,7 +58,26 @@ class Operator:
         collector: Collector,
         registry: CollectorRegistry,
         time: TimeSource | None = None,
+        *,
+        elector: Elector | None = None,
     ) -> None:
+        """Prepare; `run` does the work.
+
+        Args:
+            settings: how it is set up.
+            client: the API server; its writes pass through the elector's gate.
+            collector: who asks Prometheus.
+            registry: what /metrics tells.
+            time: the clock of the rollouts.
+            elector: says which of several replicas acts; without one, this one does.
+        """
+        self._elector = elector
+        if elector is not None:
+            client.gate_writes(elector.check)
+        self._acting = False
+        self._gained = asyncio.Event()
+        self._newest: dict[ObjectKey, int] = {}
+        """What there was when this replica began to lead: what was seen before that must not be decided by."""
         self._settings = settings
         self._client = client
         self._registry = registry
@@ -100,6 +124,7 @@ class Operator:
     async def run(self) -> None:
         """Run until `stop`, or until SIGTERM or SIGINT."""
         self._take_signals()
+        election = asyncio.create_task(self._elect(), name="election")
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -115,12 +140,14 @@ class Operator:
         ]
         stopped = asyncio.create_task(self._stop.wait())
         try:
-            await self._until_stopped(stopped, tasks)
+            await self._until_stopped(stopped, [election, *tasks])
         finally:
             logger.info("Serin stops")
             self._queue.close()
             if not await self._queue.drained(grace_seconds=GRACE_SECONDS):
                 logger.warning("Work under way was cut off after %.0f s", GRACE_SECONDS)
+            await self._events.flush(seconds=LAST_NEWS_SECONDS)
+            await self._resign(election)
             self._stop.set()
             for task in (*tasks, stopped):
                 task.cancel()
@@ -138,15 +165,78 @@ class Operator:
                 raise RuntimeError(f"the part {task.get_name()!r} of the operator ended by itself") from error
 
     async def _reconcile(self, key: ObjectKey) -> None:
-        if self._synced.is_set():
+        if not self._acts() or self._is_behind(key):
+            return
+        try:
             await self._loop.reconcile(key)
+        finally:
+            if not self._acts():
+                self._loop.forget(key)
+
+    def _acts(self) -> bool:
+        return self._acting and (self._elector is None or self._elector.leads)
+
+    def _is_behind(self, key: ObjectKey) -> bool:
+        """Whether the last leader's last word is yet to come; the watch brings it, and the key with it."""
+        newest, seen = self._newest.get(key), self._store.get(MODEL_DEPLOYMENT, key)
+        return newest is not None and seen is not None and int(seen["metadata"]["resourceVersion"]) < newest
 
     async def _wait_until_synced(self) -> None:
         await asyncio.gather(*(reflector.synced.wait() for reflector in self._reflectors), self._primary.synced.wait())
         self._synced.set()
+
+    async def _elect(self) -> None:
+        """Compete as soon as everything has been seen: who leads before that would only keep others from acting."""
+        await self._synced.wait()
+        if self._elector is None:
+            self._begin()
+            await self._stop.wait()
+        else:
+            logger.info("Serin has seen %d ModelDeployments", len(self._store.model_deployments()))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._elector.run(on_gained=self._gained.set, on_lost=self._stand_by))
+                group.create_task(self._take_over_when_elected())
+
+    async def _take_over_when_elected(self) -> None:
+        """Before anything is decided, find out how far the watch of ModelDeployments must have come."""
+        while True:
+            await self._gained.wait()
+            self._gained.clear()
+            try:
+                listed = await self._client.list(MODEL_DEPLOYMENT, self._settings.namespace, metadata_only=True)
+            except ApiError as error:
+                logger.warning("Serin leads, and cannot see yet what there is to do: %s", error)
+                await asyncio.sleep(TAKE_OVER_RETRY_SECONDS)
+                self._gained.set()
+                continue
+            # Lost meanwhile, and perhaps gained once more: then the list is older than another leader's last word.
+            if self._elector is not None and self._elector.leads and not self._gained.is_set():
+                self._newest = {key_of(item): int(item["metadata"]["resourceVersion"]) for item in listed.items}
+                self._begin()
+
+    def _begin(self) -> None:
+        """Act from now on. Nobody was asked for anything before, so nobody is late with it."""
+        self._loop.looking_since = self._time.now()
+        self._acting = True
         logger.info("Serin has seen %d ModelDeployments and begins", len(self._store.model_deployments()))
         for key in self._store.model_deployments():
             self._queue.add(key)
+
+    def _stand_by(self) -> None:
+        """Stop acting. What was measured and what is waited for is another's now; the watches go on."""
+        self._acting = False
+        self._gained.clear()
+        self._queue.clear()
+        self._store.forget_notes()
+        for key in self._store.model_deployments():
+            self._loop.forget(key)
+
+    async def _resign(self, election: asyncio.Task[None]) -> None:
+        """Let another one lead, who finds everything finished."""
+        election.cancel()
+        await asyncio.gather(election, return_exceptions=True)
+        if self._elector is not None:
+            await self._elector.release()
 
     def _reflector(self, resource: Resource, **options: Any) -> Reflector:
         on_change = self._store.child_changed(resource)

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from serin.cluster.errors import ClusterError
+from serin.cluster.errors import ClusterError, NotLeading
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +114,17 @@ class WorkQueue(Generic[Key]):
         self._failures.pop(key, None)
         self._cancel_later(key)
 
+    def clear(self) -> None:
+        """Drop all keys that wait, and all failures. Those that are being worked on go on."""
+        for key in list(self._later):
+            self._cancel_later(key)
+        self._failures.clear()
+        self._added_at.clear()
+        self._again.clear()
+        while not self._ready.empty():
+            self._ready.get_nowait()
+        self._metrics.waiting.set(0)
+
     async def run(self) -> None:
         """Work until cancelled; whatever is being worked on then is cancelled too."""
         try:
@@ -126,13 +137,7 @@ class WorkQueue(Generic[Key]):
     def close(self) -> None:
         """Take no more keys, and drop those that wait. Those that are being worked on go on."""
         self._closed = True
-        for key in list(self._later):
-            self._cancel_later(key)
-        self._added_at.clear()
-        self._again.clear()
-        while not self._ready.empty():
-            self._ready.get_nowait()
-        self._metrics.waiting.set(0)
+        self.clear()
 
     async def drained(self, *, grace_seconds: float) -> bool:
         """After `close`: wait until nothing is being worked on, but not longer; tells whether that is so."""
@@ -159,6 +164,8 @@ class WorkQueue(Generic[Key]):
             with self._metrics.work.time():
                 await self._work(key)
             self._failures.pop(key, None)
+        except NotLeading as error:
+            logger.debug("%s is left to who leads: %s", key, error)
         except Exception as error:  # noqa: BLE001 - it is told, and tried again
             # One key's error, however bad, never stops another.
             self._retry(key, error)

@@ -30,6 +30,13 @@ def _namespace(value: str) -> str:
     return value
 
 
+def _namespace_of_lease(value: str) -> str:
+    try:
+        return _namespace(value)
+    except ValueError as error:
+        raise ValueError("the name of a namespace, or nothing for that of Serin's own pod") from error
+
+
 def _url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
         raise ValueError("a URL such as http://prometheus.monitoring:9090")
@@ -92,6 +99,12 @@ class Settings:
     )
     status_refresh: float = _setting(
         "30s", _seconds, "How often counts in a status are brought up to date when nothing else changes."
+    )
+    leader_election: str = _setting(
+        "on", _one_of("on", "off"), "Whether replicas agree on one that acts; off only where there is never a second."
+    )
+    leader_election_namespace: str = _setting(
+        "", _namespace_of_lease, "The namespace of the Lease that they agree by; that of Serin's own pod if empty."
     )
     workers: int = _setting("8", _whole(1, 256), "How many ModelDeployments are worked on at once.")
     http_address: str = _setting("0.0.0.0", _text, "The address that /metrics, /livez and /readyz listen on.")  # noqa: S104 - probes and Prometheus come from other hosts

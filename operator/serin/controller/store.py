@@ -75,6 +75,10 @@ class Store:
         """What the executor learnt about a ModelDeployment."""
         return self._notes.setdefault(key, Notes(self._now))
 
+    def forget_notes(self) -> None:
+        """Drop what the executor learnt: it is to be learnt anew."""
+        self._notes.clear()
+
     def primary_changed(self, resource: Resource, key: ObjectKey, manifest: Object | None) -> None:
         """A ModelDeployment or a RolloutAction was made, has changed, or is gone."""
         if not self._keep(resource, key, manifest):
