@@ -30,12 +30,10 @@ def test_apply_creates_then_changes_and_takes_back_what_is_left_out() -> None:
     run(test)
 
 
-def test_a_dry_run_changes_nothing() -> None:
+def test_what_is_created_is_looked_at_strictly() -> None:
     async def test(server: FakeApiServer, client: KubeClient) -> None:
-        answer = await client.create(config_map(a="1"), dry_run=True)
+        answer = await client.create(config_map(a="1"))
         assert answer["data"] == {"a": "1"}
-        assert server.store.all(server.store.kind("configmaps")) == []
-        assert server.log[0].query["dryRun"] == "All"
         assert server.log[0].query["fieldValidation"] == "Strict"
 
     run(test)

@@ -92,7 +92,7 @@ def test_what_is_invalid_is_refused_with_the_field(with_crds: LocalCluster, name
             wrong = model_deployment(namespace)
             wrong["spec"][field] = value
             with pytest.raises(errors.Invalid, match=rf"spec\.{field}"):
-                await client.create(wrong, dry_run=True)
+                await client.create(wrong)
         await client.create(model_deployment(namespace))
         with pytest.raises(errors.AlreadyExists):
             await client.create(model_deployment(namespace))

@@ -18,7 +18,6 @@ from serin.rollout.actions import (
     Apply,
     Create,
     Delete,
-    DryRun,
     FreezeConfigMap,
     InspectPods,
     Merge,
@@ -28,7 +27,7 @@ from serin.rollout.actions import (
     Report,
 )
 from serin.rollout.world import Desired, Judgement, Observed, Record, Request, Workload, World
-from serin.workloads import frozen_name, rejected_of, role_of, snapshot_of
+from serin.workloads import frozen_name, rejected_of, snapshot_of
 from traffic.json_patch import apply_patch
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,6 +57,10 @@ class Simulator:
     spec: dict[str, Any] = field(default_factory=manifest)
     now: datetime = START
     status: ModelDeploymentStatus = field(default_factory=ModelDeploymentStatus)
+    told: ModelDeploymentStatus = field(default_factory=ModelDeploymentStatus)
+    untold_since: datetime | None = None
+    looking_since: datetime | None = None
+    writes: int = 0
     workloads: dict[str, Workload] = field(default_factory=dict)
     services: dict[str, str] = field(default_factory=dict)
     records: dict[str, Any] = field(default_factory=dict)
@@ -107,13 +110,20 @@ class Simulator:
         decided = plan(self.world())
         self.status = ModelDeploymentStatus.model_validate(decided.status.to_dict())
         assert self.status == decided.status, "a status must survive its way through the API server"
+        if decided.tell_by is None or decided.tell_by <= self.now:
+            self.writes += self.status != self.told
+            self.told, self.untold_since = self.status, None
+        else:
+            assert decided.wake_at is not None, "what is untold is told in time"
+            assert decided.wake_at <= decided.tell_by
+            self.untold_since = self.untold_since or self.now
         self.notices += decided.notices
         for action in decided.actions:
             self.actions.append(action)
             if self._finds_other(action):
                 break
             self._do(action)
-            if isinstance(action, DryRun) and action.revision in self.invalid:
+            if isinstance(action, Create) and action.revision in self.invalid:
                 break  # the executor gives such a plan up
         if self.status.weight is not None and self.weights[-1:] != [self.status.weight]:
             self.weights.append(self.status.weight)
@@ -157,9 +167,21 @@ class Simulator:
                 requests=tuple(self.requests),
             ),
             status=self.status,
+            told=self.told,
+            untold_since=self.untold_since,
             judgement=self._judgement(),
             now=self.now,
+            looking_since=self.looking_since,
         )
+
+    def restart(self) -> None:
+        """Another Serin takes over: it knows what is in the cluster, and nothing else."""
+        self.status, self.untold_since, self.looking_since = self.told, None, self.now
+
+    def lose_status(self) -> None:
+        """Somebody restores a backup that has no status."""
+        self.told = ModelDeploymentStatus()
+        self.restart()
 
     def ask(self, action: str, *, revision: str | None = None, step: int | None = None, reason: str = "") -> Request:
         """Somebody creates a RolloutAction."""
@@ -207,7 +229,7 @@ class Simulator:
         return next(condition for condition in self.status.conditions if condition.type == kind)
 
     def _record(self, item: dict[str, Any]) -> Record:
-        return Record(item["metadata"]["uid"], item["revision"], snapshot_of(item), role_of(item), rejected_of(item))
+        return Record(item["metadata"]["uid"], item["revision"], snapshot_of(item), rejected_of(item))
 
     def _judgement(self) -> Judgement | None:
         step = self.status.step
@@ -226,7 +248,7 @@ class Simulator:
         return Judgement(analysis, step.since or self.now)
 
     def _finds_other(self, action: Action) -> bool:
-        if not isinstance(action, Create | DryRun):
+        if not isinstance(action, Create):
             return False
         name = (action.object["kind"], action.object["metadata"]["name"])
         if name in self.others:
@@ -235,10 +257,6 @@ class Simulator:
 
     def _do(self, action: Action) -> None:
         match action:
-            case DryRun():
-                image = action.object["spec"]["template"]["spec"]["containers"][0]["image"]
-                if image in self.invalid_images:
-                    self.invalid[action.revision] = f"image {image} is refused"
             case Create() | Apply():
                 self._create(action.object)
             case FreezeConfigMap():
@@ -262,8 +280,10 @@ class Simulator:
         revision = revision_in(OWNER.name, name) or name
         match item["kind"]:
             case "Deployment":
-                if revision not in self.invalid:
-                    image = item["spec"]["template"]["spec"]["containers"][0]["image"]
+                image = item["spec"]["template"]["spec"]["containers"][0]["image"]
+                if image in self.invalid_images:
+                    self.invalid[revision] = f"image {image} is refused"
+                else:
                     replicas = item["spec"]["replicas"]
                     ready = 0 if image in self.broken_images else replicas
                     self.workloads[revision] = Workload(item["metadata"]["uid"], replicas, ready, settled=True)
@@ -297,6 +317,9 @@ class Simulator:
             for kind in ("Accepted", "ResolvedRefs")
         ]
         parents = self.route["spec"].get("parentRefs") or [{"name": "gateway"}]
+        seconds = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if accepted:
+            self.route["metadata"]["managedFields"] = [{"manager": "gateway", "subresource": "status", "time": seconds}]
         self.route["status"] = {
             "parents": [{"parentRef": ref, "controllerName": "test", "conditions": conditions} for ref in parents]
         }
@@ -328,11 +351,12 @@ class Simulator:
             self.gone = self.deleting and not self.finalizers
             return
         record = self.records[revision_in(OWNER.name, action.target.name) or ""]
+        annotations = record["metadata"].setdefault("annotations", {})
         for annotation, value in metadata["annotations"].items():
             if value is None:
-                record["metadata"]["annotations"].pop(annotation, None)
+                annotations.pop(annotation, None)
             else:
-                record["metadata"]["annotations"][annotation] = value
+                annotations[annotation] = value
 
     def _delete(self, action: Delete) -> None:
         name = action.target.name

@@ -111,7 +111,7 @@ class RolloutMachine(RuleBasedStateMachine):
 
     @rule()
     def status_is_lost(self) -> None:
-        self.world.status = self.world.status.__class__()
+        self.world.lose_status()
         self.world.settle()
 
     @rule(version=st.sampled_from(VERSIONS))

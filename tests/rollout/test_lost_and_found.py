@@ -9,7 +9,7 @@ def test_lost_status_is_rebuilt_from_records_and_route(healthy: Simulator) -> No
     new = roll_out(healthy)
     healthy.pass_time(70)
     assert healthy.split[new] == 50
-    healthy.status = healthy.status.__class__()
+    healthy.lose_status()
     healthy.settle()
     assert (healthy.status.stable, healthy.status.candidate) == (old, new)
     assert healthy.split == {old: 50, new: 50}
@@ -21,7 +21,7 @@ def test_rejection_survives_a_lost_status(healthy: Simulator) -> None:
     new = roll_out(healthy)
     healthy.ask("abort")
     healthy.settle()
-    healthy.status = healthy.status.__class__()
+    healthy.lose_status()
     healthy.settle()
     assert healthy.status.rejected is not None
     assert healthy.status.rejected.revision == new

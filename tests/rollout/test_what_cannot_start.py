@@ -14,6 +14,7 @@ def test_pods_that_do_not_start_never_get_traffic_and_are_turned_away(healthy: S
     assert phase_of(healthy) is Phase.PROGRESSING
     healthy.pass_time(2)
     assert phase_of(healthy) is Phase.DEGRADED
+    healthy.pass_time(6)
     assert healthy.split == {old: 100}
     assert healthy.status.rejected is not None
     assert healthy.status.rejected.reason == "ProgressDeadlineExceeded"

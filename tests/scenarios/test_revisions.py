@@ -44,19 +44,6 @@ def test_a_new_revision_in_the_middle_replaces_the_candidate_and_starts_from_the
     assert stage.weights("3.0.0", since) == [0, 20, 50, 100]
     outcomes = [(entry["version"], entry["outcome"]) for entry in stage.status["history"]]
     assert outcomes == [("3.0.0", "Promoted"), ("2.0.0", "Replaced"), ("1.0.0", "Deployed")]
-    roles = {it["revision"]: it["role"] for it in stage.status["revisions"]}
-    assert roles == {it["metadata"]["labels"]["serin.dev/revision"]: role_of(it) for it in records(stage)}
-
-
-def records(stage: Stage) -> list[Object]:
-    """The ControllerRevisions."""
-    return stage.api.list("ControllerRevision")
-
-
-def role_of(record: Object) -> str:
-    """The role that a lost status is rebuilt from."""
-    role: str = record["metadata"]["annotations"]["serin.dev/role"]
-    return role
 
 
 def test_going_back_to_stable_in_the_middle_ends_the_rollout_at_once_without_an_analysis(stage: Stage) -> None:

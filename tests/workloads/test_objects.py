@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serin.api.status import Rejected, Role
+from serin.api.status import Rejected
 from serin.workloads import (
     controller_revision,
     deployment,
@@ -14,7 +14,6 @@ from serin.workloads import (
     revision_name,
     revision_of,
     revision_service,
-    role_of,
     snapshot_of,
 )
 from workloads.examples import MANIFEST, OWNER, REVISION, changed, snapshot
@@ -43,7 +42,7 @@ def test_a_deployment_selects_its_own_revision_alone() -> None:
     [
         deployment(OWNER, REVISION, snapshot(), 1),
         revision_service(OWNER, REVISION, snapshot()),
-        controller_revision(OWNER, REVISION, snapshot(), number=1, role=Role.CANDIDATE),
+        controller_revision(OWNER, REVISION, snapshot(), number=1),
     ],
 )
 def test_every_child_bears_name_labels_and_owner(made: dict[str, Any]) -> None:
@@ -116,7 +115,7 @@ def test_what_else_the_user_wrote_stays_as_it_is() -> None:
         {"containers": [{"name": "a"}], "initContainers": [7]},
     ],
 )
-def test_what_has_not_the_shape_of_a_container_is_left_to_the_api_servers_dry_run(spec: dict[str, Any]) -> None:
+def test_what_has_not_the_shape_of_a_container_is_left_to_the_api_server(spec: dict[str, Any]) -> None:
     made = rendered({**MANIFEST, "template": {"metadata": None, "spec": spec}})
     assert made["spec"]["template"]["metadata"]["labels"] == LABELS
 
@@ -135,7 +134,7 @@ def test_the_longest_name_of_a_model_deployment_fits() -> None:
     assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
 
 
-def test_a_controller_revision_keeps_the_snapshot_and_the_role() -> None:
+def test_a_controller_revision_keeps_the_snapshot_and_why_it_was_turned_away() -> None:
     rejected = Rejected(
         revision=REVISION,
         version="2.1.0",
@@ -143,27 +142,25 @@ def test_a_controller_revision_keeps_the_snapshot_and_the_role() -> None:
         message="5 % of 100 requests",
         at=datetime(2026, 11, 1, tzinfo=UTC),
     )
-    stored = controller_revision(OWNER, REVISION, snapshot(), number=4, role=Role.RETIRED, rejected=rejected)
+    stored = controller_revision(OWNER, REVISION, snapshot(), number=4, rejected=rejected)
     stored = json.loads(json.dumps(stored))
     assert stored["revision"] == 4
     assert snapshot_of(stored) == snapshot()
-    assert role_of(stored) is Role.RETIRED
     assert rejected_of(stored) == rejected
 
 
 def test_a_revision_that_was_not_turned_away_says_nothing_of_it() -> None:
-    stored = controller_revision(OWNER, REVISION, snapshot(), number=1, role=Role.STABLE)
-    assert list(stored["metadata"]["annotations"]) == ["serin.dev/role"]
+    stored = controller_revision(OWNER, REVISION, snapshot(), number=1)
+    assert "annotations" not in stored["metadata"]
     assert rejected_of(stored) is None
 
 
 def test_what_somebody_garbled_is_not_believed() -> None:
-    stored = controller_revision(OWNER, REVISION, snapshot(), number=1, role=Role.STABLE)
-    stored["metadata"]["annotations"] = {"serin.dev/role": "King", "serin.dev/rejected": "{"}
-    assert role_of(stored) is None
+    stored = controller_revision(OWNER, REVISION, snapshot(), number=1)
+    stored["metadata"]["annotations"] = {"serin.dev/rejected": "{"}
     assert rejected_of(stored) is None
     stored["metadata"].pop("annotations")
-    assert role_of(stored) is None
+    assert rejected_of(stored) is None
     stored["data"] = {"scheme": 1}
     with pytest.raises(ValueError, match=f"ControllerRevision ml/fraud-{REVISION} cannot be read"):
         snapshot_of(stored)

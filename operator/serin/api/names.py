@@ -15,8 +15,6 @@ REVISION_LABEL = f"{GROUP}/revision"
 VERSION_LABEL = f"{GROUP}/version"
 """The model's version, for people; a revision may differ in configuration alone."""
 
-ROLE_ANNOTATION = f"{GROUP}/role"
-"""On a ControllerRevision: the role that the revision had last, so that a lost status can be rebuilt."""
 REJECTED_ANNOTATION = f"{GROUP}/rejected"
 """On a ControllerRevision: why the revision was turned away."""
 ORIGINAL_BACKENDS_ANNOTATION = f"{GROUP}/original-backends"

@@ -128,17 +128,12 @@ class KubeClient:
         request = _on("PATCH", resource_of(manifest), key_of(manifest))
         return await self._dict(replace(request, query=query, body=manifest, content_type=APPLY))
 
-    async def create(self, manifest: Object, *, dry_run: bool = False) -> Object:
-        """Create an object that must not be there yet.
-
-        dry_run: only find out what the API server would say, which then refuses unknown and repeated fields, too.
-        """
+    async def create(self, manifest: Object) -> Object:
+        """Create an object that must not be there yet. Unknown and repeated fields are refused, not dropped."""
         resource = resource_of(manifest)
         key = key_of(manifest)
         path = resource.path(key.namespace)
-        query = {"fieldManager": FIELD_MANAGER}
-        if dry_run:
-            query |= {"dryRun": "All", "fieldValidation": "Strict"}
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         return await self._dict(Request("POST", path, resource.plural, str(key), query, manifest))
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:

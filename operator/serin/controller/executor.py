@@ -13,7 +13,6 @@ from serin.rollout.actions import (
     Apply,
     Create,
     Delete,
-    DryRun,
     FreezeConfigMap,
     InspectPods,
     Merge,
@@ -64,10 +63,8 @@ class Executor:
 
     async def _do(self, key: ObjectKey, uid: str, action: Action, notes: Notes) -> None:
         match action:
-            case DryRun():
-                await self._dry_run(action, uid, notes)
             case Create():
-                await self._create(action.object, uid, notes)
+                await self._create(action.object, uid, notes, revision=action.revision)
             case Apply():
                 self._on_written(await self._client.apply(action.object))
             case FreezeConfigMap():
@@ -83,16 +80,9 @@ class Executor:
             case InspectPods():
                 await self._inspect(key, action, notes)
 
-    async def _dry_run(self, action: DryRun, uid: str, notes: Notes) -> None:
+    async def _create(self, manifest: Object, uid: str, notes: Notes, *, revision: str | None = None) -> None:
         try:
-            await self._create(action.object, uid, notes, dry_run=True)
-        except Invalid as error:
-            notes.template_is_invalid(action.revision, error.words)
-            raise Interrupted(f"the template of {action.revision} is refused: {error.words}") from error
-
-    async def _create(self, manifest: Object, uid: str, notes: Notes, *, dry_run: bool = False) -> None:
-        try:
-            made = await self._client.create(manifest, dry_run=dry_run)
+            self._on_written(await self._client.create(manifest))
         except AlreadyExists as error:
             key = key_of(manifest)
             there = await self._client.get(resource_of(manifest), key.namespace, key.name)
@@ -100,9 +90,11 @@ class Executor:
                 notes.name_is_taken(manifest["kind"], key.name)
                 raise Interrupted(f"{manifest['kind']} {key} is somebody else's") from error
             self._on_written(there)
-        else:
-            if not dry_run:
-                self._on_written(made)
+        except Invalid as error:
+            if revision is None:
+                raise
+            notes.template_is_invalid(revision, error.words)
+            raise Interrupted(f"the template of {revision} is refused: {error.words}") from error
 
     async def _freeze(self, action: FreezeConfigMap, notes: Notes) -> None:
         namespace = action.owner.namespace

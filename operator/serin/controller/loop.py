@@ -1,7 +1,7 @@
 """The loop that joins the rooms: observe, plan, write the status, act."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from serin.cluster.status_writer import StatusWriter
 from serin.controller.analysis import AnalysisDesk
 from serin.controller.clock import Clock, TimeSource
 from serin.controller.executor import Executor, Interrupted
-from serin.controller.observe import observe
+from serin.controller.observe import Untold, observe
 from serin.controller.queue import WorkQueue
 from serin.controller.store import Store
 from serin.rollout import plan
@@ -42,6 +42,7 @@ class Loop:
     time: TimeSource
     status_refresh_seconds: float
     looking_since: datetime
+    untold: dict[ObjectKey, Untold] = field(default_factory=dict)
 
     async def reconcile(self, key: ObjectKey) -> None:
         """Bring one ModelDeployment a step further.
@@ -60,9 +61,10 @@ class Loop:
             return
         decided = plan(world)
         try:
-            # What was not decided anew needs no writing, nor any comparing of documents.
-            if decided.status != world.status:
+            if decided.tell_by is not None and decided.tell_by <= world.now:
                 await self._write_status(key, manifest, decided)
+            else:
+                self._remember(key, world, decided)
         except Conflict:
             logger.debug("%s has changed since it was planned for", key)
             self.queue.add_after(key, AGAIN_SECONDS)
@@ -73,13 +75,15 @@ class Loop:
         self._schedule(key, decided)
         for notice in decided.notices:
             logger.info("%s: %s", key, notice.message, extra={"object": str(key), "reason": notice.reason})
-            self.events.record(manifest, notice.reason, notice.message, type=notice.type)
+            if notice.event:
+                self.events.record(manifest, notice.reason, notice.message, type=notice.type)
         await self._act(key, manifest, world, decided)
 
     def _observe(self, key: ObjectKey, manifest: Object) -> World:
         return observe(
             self.store,
             manifest,
+            untold=self.untold.get(key),
             judgement=self.desk.judgement(key),
             now=self.time.now(),
             status_refresh_seconds=self.status_refresh_seconds,
@@ -88,6 +92,7 @@ class Loop:
 
     async def _write_status(self, key: ObjectKey, manifest: Object, decided: Plan) -> None:
         written = await self.writer.write(manifest, decided.status.to_dict())
+        self.untold.pop(key, None)
         if written is None:
             return
         # What was decided may allow the next thing at once: the changed object brings its key into the queue again.
@@ -95,6 +100,13 @@ class Loop:
         rejected = decided.status.rejected
         if rejected is not None:
             self.store.notes(key).template_was_told(rejected.revision)
+
+    def _remember(self, key: ObjectKey, world: World, decided: Plan) -> None:
+        """Keep what is not worth a write yet."""
+        if decided.tell_by is None:
+            self.untold.pop(key, None)
+        else:
+            self.untold[key] = Untold(world.told, decided.status, world.untold_since or world.now)
 
     def _schedule(self, key: ObjectKey, decided: Plan) -> None:
         times: list[datetime] = [time for time in (decided.wake_at, self.store.notes(key).looks_again_at()) if time]
@@ -127,5 +139,7 @@ class Loop:
     def forget(self, key: ObjectKey) -> None:
         """Drop what is waited for and what was measured: the ModelDeployment is gone, or another's to care for."""
         self.clock.wake_at(key, None)
+        self.untold.pop(key, None)
         self.desk.forget(key)
+        self.writer.forget(key)
         self.queue.forget(key)

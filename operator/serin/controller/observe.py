@@ -1,6 +1,7 @@
 """From the cache to the argument of `plan()`."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
 from serin.api.action import RolloutActionSpec
@@ -21,15 +22,25 @@ from serin.cluster.resources import (
 from serin.controller.store import DIGEST, Store
 from serin.rollout.split import route_name_of
 from serin.rollout.world import Desired, Judgement, Observed, Record, Request, Workload, World
-from serin.workloads import config_map_references, deployment_problem, rejected_of, revision_of, role_of, snapshot_of
+from serin.workloads import config_map_references, deployment_problem, rejected_of, revision_of, snapshot_of
 
 logger = logging.getLogger(__name__)
 
 
-def observe(
+@dataclass(frozen=True)
+class Untold:
+    """What is known beyond the status that stands in the cluster, since when, and which status that was."""
+
+    told: ModelDeploymentStatus
+    status: ModelDeploymentStatus
+    since: datetime
+
+
+def observe(  # noqa: PLR0913 - keywords: all that a plan may know
     store: Store,
     manifest: Object,
     *,
+    untold: Untold | None,
     judgement: Judgement | None,
     now: datetime,
     status_refresh_seconds: float,
@@ -41,10 +52,15 @@ def observe(
         ValueError: its spec cannot be read; the message names the field.
     """
     desired = _desired(manifest)
+    told = _status(manifest)
+    # What somebody else has written meanwhile is not what was gone on from.
+    known = untold if untold is not None and untold.told == told else None
     return World(
         desired=desired,
         observed=_observed(store, desired),
-        status=_status(manifest),
+        status=known.status if known else told,
+        told=told,
+        untold_since=known.since if known else None,
         judgement=judgement,
         now=now,
         status_refresh_seconds=status_refresh_seconds,
@@ -142,7 +158,6 @@ def _records(store: Store, key: ObjectKey, owner: Owner) -> dict[str, Record]:
             uid=item["metadata"]["uid"],
             number=item["revision"],
             snapshot=snapshot,
-            role=role_of(item),
             rejected=rejected_of(item),
         )
     return records
@@ -153,7 +168,7 @@ def _workload(item: Object) -> Workload:
     return Workload(
         uid=metadata["uid"],
         replicas=spec.get("replicas", 1),
-        ready=status.get("readyReplicas", 0),
+        ready=status.get("availableReplicas", 0),
         settled=status.get("observedGeneration", 0) >= metadata["generation"],
         problem=deployment_problem(item),
     )

@@ -23,18 +23,14 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class DryRun:
-    """Ask the API server, strictly, whether it would take this Deployment, before anything of a revision is made."""
-
-    object: Object
-    revision: str
-
-
-@dataclass(frozen=True)
 class Create:
-    """Make an object of our own. One of the same name that is not ours is left alone and told as taken."""
+    """Make an object of our own. One of the same name that is not ours is left alone and told as taken.
+
+    revision: the one whose template the object holds: a template that the API server refuses is the user's to mend.
+    """
 
     object: Object
+    revision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,26 +89,33 @@ class InspectPods:
     revision: str
 
 
-Action = DryRun | Create | Apply | FreezeConfigMap | Patch | Merge | Delete | Report | InspectPods
+Action = Create | Apply | FreezeConfigMap | Patch | Merge | Delete | Report | InspectPods
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A Kubernetes Event on the ModelDeployment, phrased for people."""
+    """What is told about the ModelDeployment, phrased for people: in the log, and by a Kubernetes Event.
+
+    event: whether it is worth an Event, which costs a request; the steps of a rollout under way are not.
+    """
 
     reason: str
     message: str
     type: Literal["Normal", "Warning"] = "Normal"
+    event: bool = True
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do: write the status first, if it changed, then carry out the actions in order.
+    """What to do: write the status first, if it is to be told, then carry out the actions in order.
 
+    tell_by: when the status is to be written; None: the cluster has it. What was decided is told now, and what it asks
+        for is done afterwards.
     wake_at: when the plan is to be made anew, if nothing happens before; None: nothing is due.
     """
 
     status: ModelDeploymentStatus
     actions: tuple[Action, ...] = ()
     notices: tuple[Notice, ...] = ()
+    tell_by: datetime | None = None
     wake_at: datetime | None = None

@@ -57,4 +57,10 @@ def _finalizers(draft: Draft, names: list[str]) -> Merge:
 
 
 def _plan(draft: Draft, *actions: Action) -> Plan:
-    return Plan(draft.status, actions, tuple(draft.notices), min(draft.wakes, default=None))
+    return Plan(
+        status=draft.status,
+        actions=actions,
+        notices=tuple(draft.notices),
+        tell_by=draft.now if draft.status != draft.world.told else None,
+        wake_at=min(draft.wakes, default=None),
+    )

@@ -1,13 +1,9 @@
 """The status that a person reads: numbers, one sentence, and conditions that kubectl, Argo CD and Flux understand."""
 
-from datetime import timedelta
-
 from serin.api.children import selector_labels
 from serin.api.status import (
-    AnalysisStatus,
     Condition,
     ConditionStatus,
-    MetricStatus,
     ModelDeploymentStatus,
     Outcome,
     Phase,
@@ -16,8 +12,6 @@ from serin.api.status import (
 from serin.rollout.draft import Draft
 from serin.rollout.split import settlement
 
-WORDS_AFTER = timedelta(seconds=2)
-"""A wait that lasts so long is told in its latest words."""
 ROLLING_OUT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
 
 
@@ -28,7 +22,6 @@ def describe(draft: Draft) -> None:
     _progress_time(draft)
     draft.set(message=_message(draft), observed_generation=draft.desired.generation)
     draft.set(conditions=_conditions(draft))
-    _spare_words(draft)
 
 
 def _numbers(draft: Draft) -> None:
@@ -45,31 +38,11 @@ def _numbers(draft: Draft) -> None:
 
 
 def _analysis(draft: Draft) -> None:
-    """Take the judge's word over when it says something new, at a transition, or when the old word is stale."""
-    judgement, shown = draft.world.judgement, draft.status.analysis
-    if judgement is None or judgement.analysis.revision not in {
-        draft.status.candidate,
-        draft.world.status.candidate,
-    }:
-        return
-    new = judgement.analysis
-    moved = draft.status.step != draft.world.status.step or draft.status.phase is not draft.world.status.phase
-    if shown is None or moved or _gist(new) != _gist(shown) or _is_stale(draft, shown):
-        draft.set(analysis=new)
-
-
-def _gist(analysis: AnalysisStatus) -> tuple[object, ...]:
-    """What is told at once. Why there are not enough data yet changes with every other look, and can wait."""
-    metrics = tuple((metric.name, metric.verdict, _news(metric)) for metric in analysis.metrics)
-    return analysis.revision, analysis.verdict, _news(analysis), metrics
-
-
-def _news(word: AnalysisStatus | MetricStatus) -> str | None:
-    return None if word.verdict is Verdict.CONTINUE else word.reason
-
-
-def _is_stale(draft: Draft, shown: AnalysisStatus) -> bool:
-    return draft.now - shown.at >= timedelta(seconds=draft.world.status_refresh_seconds)
+    """Take the judge's latest word over."""
+    judgement = draft.world.judgement
+    known = {draft.status.candidate, draft.world.status.candidate}
+    if judgement is not None and judgement.analysis.revision in known:
+        draft.set(analysis=judgement.analysis)
 
 
 def _progress_time(draft: Draft) -> None:
@@ -81,23 +54,6 @@ def _progress_time(draft: Draft) -> None:
     if before.last_progress_at is None or _position(before) != _position(after) or _more_ready(before, after):
         draft.set(last_progress_at=draft.now)
         draft.wake(draft.now + draft.desired.spec.progress_deadline)
-
-
-def _spare_words(draft: Draft) -> None:
-    """Other words for what is waited for are no news by themselves: most waits are over before anybody reads them."""
-    before, last = draft.world.status, draft.status.last_progress_at
-    if last is None or draft.blocked is not None:
-        return
-    told_at = last + WORDS_AFTER
-    changed = draft.status != before
-    if changed and draft.now < told_at and _without_words(draft.status) == _without_words(before):
-        draft.status = before
-        draft.wake(told_at)
-
-
-def _without_words(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
-    conditions = tuple(condition.model_copy(update={"message": ""}) for condition in status.conditions)
-    return status.model_copy(update={"message": "", "conditions": conditions})
 
 
 def _position(status: ModelDeploymentStatus) -> tuple[object, ...]:
@@ -138,7 +94,6 @@ def _step_message(draft: Draft) -> str:
     status = draft.status
     step = status.step
     where = f"step {step.index} of {step.of} at {step.weight} %" if step else ""
-    # The word that is shown, not the latest: a message that changed at every tick would be a write at every tick.
     word = f": {status.analysis.message}" if status.analysis and draft.desired.spec.analysis else ""
     return where + word
 

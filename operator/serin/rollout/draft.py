@@ -22,6 +22,8 @@ class Draft:
         """What is waited for while nothing can be decided: pods or a route."""
         self.waiting_for: str | None = None
         """The revision whose pods are waited for."""
+        self.told_at_once = False
+        """Whether the status holds what could not be found out again."""
         self.blocked: tuple[str, str] | None = None
         """Reason and message of what only a person can mend."""
 
@@ -55,8 +57,12 @@ class Draft:
         self.blocked = self.blocked or (reason, message)
 
     def say(self, reason: str, message: str, kind: Literal["Normal", "Warning"] = "Normal") -> None:
-        """Tell people by an Event."""
+        """Tell people, by the log and an Event."""
         self.notices.append(Notice(reason, message, kind))
+
+    def note(self, reason: str, message: str) -> None:
+        """Tell people by the log alone."""
+        self.notices.append(Notice(reason, message, event=False))
 
     def reference(self, api_version: str, kind: str, name: str) -> Reference:
         """An object in the ModelDeployment's namespace."""

@@ -5,13 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 from serin.api.children import revision_name
-from serin.api.names import REJECTED_ANNOTATION, ROLE_ANNOTATION
+from serin.api.names import REJECTED_ANNOTATION
 from serin.api.status import RevisionStatus, Role
 from serin.rollout.actions import (
     Action,
     Create,
     Delete,
-    DryRun,
     FreezeConfigMap,
     InspectPods,
     Merge,
@@ -21,6 +20,7 @@ from serin.rollout.compare import has
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import Target, taken_name
 from serin.rollout.routes import leave_other_routes, write_route
+from serin.rollout.world import Workload
 from serin.traffic import service
 from serin.workloads import (
     Snapshot,
@@ -40,7 +40,8 @@ def effects(draft: Draft, named: Target | None) -> list[Action]:
         *_user_service(draft),
         *write_route(draft),
         *leave_other_routes(draft),
-        *_roles(draft),
+        *_scale_down(draft),
+        *_rejections(draft),
         *_old_revisions(draft),
         *_look_at_pods(draft),
     ]
@@ -52,7 +53,7 @@ def _revisions(draft: Draft, named: Target | None) -> Iterator[Action]:
         snapshot = _snapshot(draft, entry.revision, named)
         if needed and snapshot is not None and entry.revision not in draft.observed.invalid:
             yield from _make(draft, entry, snapshot)
-        yield from _scale(draft, entry)
+        yield from _scale_up(draft, entry)
 
 
 def _snapshot(draft: Draft, revision: str, named: Target | None) -> Snapshot | None:
@@ -65,24 +66,22 @@ def _snapshot(draft: Draft, revision: str, named: Target | None) -> Snapshot | N
 def _make(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator[Action]:
     """What a revision is made of. It is made once: another Serin could render it differently and restart its pods.
 
-    The ControllerRevision gives the revision its name for good. So it comes when no other name was found taken.
+    The Deployment comes first: if the API server refuses the template, nothing else is made. The ControllerRevision
+    gives the revision its name for good, so it comes last, when no other name was found taken.
     """
     owner, observed, revision = draft.desired.owner, draft.observed, entry.revision
     taken = taken_name(draft, snapshot, revision)
     if taken is not None:
         draft.block("NameTaken", f"the {taken[0]} {taken[1]} belongs to somebody else: rename or delete it")
         return
-    workload = deployment(owner, revision, snapshot, entry.replicas)
+    yield from _freeze(draft, entry, snapshot)
     if revision not in observed.workloads:
-        yield DryRun(workload, revision)
+        yield Create(deployment(owner, revision, snapshot, entry.replicas), revision)
     if revision not in observed.services:
         yield Create(revision_service(owner, revision, snapshot))
-    yield from _freeze(draft, entry, snapshot)
     if revision not in observed.records:
         number = 1 + max((record.number for record in observed.records.values()), default=0)
-        yield Create(controller_revision(owner, revision, snapshot, number=number, role=entry.role))
-    if revision not in observed.workloads:
-        yield Create(workload)
+        yield Create(controller_revision(owner, revision, snapshot, number=number))
 
 
 def _freeze(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator[Action]:
@@ -101,11 +100,22 @@ def _freeze(draft: Draft, entry: RevisionStatus, snapshot: Snapshot) -> Iterator
             )
 
 
-def _scale(draft: Draft, entry: RevisionStatus) -> Iterator[Action]:
+def _scale_up(draft: Draft, entry: RevisionStatus) -> Iterator[Action]:
     workload = draft.workload(entry.revision)
-    if workload is None or workload.replicas == entry.replicas:
-        return
-    yield Patch(
+    if workload is not None and workload.replicas < entry.replicas:
+        yield _scale(draft, entry, workload)
+
+
+def _scale_down(draft: Draft) -> Iterator[Action]:
+    """Fewer pods: after the route was written, so that none goes that is still led to."""
+    for entry in draft.status.revisions:
+        workload = draft.workload(entry.revision)
+        if workload is not None and workload.replicas > entry.replicas:
+            yield _scale(draft, entry, workload)
+
+
+def _scale(draft: Draft, entry: RevisionStatus, workload: Workload) -> Patch:
+    return Patch(
         draft.reference("apps/v1", "Deployment", revision_name(draft.desired.owner.name, entry.revision)),
         (
             {"op": "test", "path": "/metadata/uid", "value": workload.uid},
@@ -145,23 +155,17 @@ def _rewrite(draft: Draft, seen: Mapping[str, Any], wanted: Mapping[str, Any]) -
     return Patch(draft.reference("v1", "Service", wanted["metadata"]["name"]), operations)
 
 
-def _roles(draft: Draft) -> Iterator[Action]:
-    """Write each role on the revision's ControllerRevision: a lost status is rebuilt from there."""
+def _rejections(draft: Draft) -> Iterator[Action]:
+    """Write on a ControllerRevision that its revision was turned away: a lost status would have it tried again."""
     rejected = draft.status.rejected
     for entry in draft.status.revisions:
         record = draft.observed.records.get(entry.revision)
-        if record is None:
-            continue
         turned_away = rejected if rejected and rejected.revision == entry.revision else None
-        annotations: dict[str, str | None] = {}
-        if record.role is not entry.role:
-            annotations[ROLE_ANNOTATION] = entry.role.value
-        if record.rejected != turned_away:
-            annotations[REJECTED_ANNOTATION] = turned_away.model_dump_json(by_alias=True) if turned_away else None
-        if annotations:
+        if record is not None and record.rejected != turned_away:
+            words = turned_away.model_dump_json(by_alias=True) if turned_away else None
             name = revision_name(draft.desired.owner.name, entry.revision)
             target = draft.reference("apps/v1", "ControllerRevision", name)
-            yield Merge(target, {"metadata": {"annotations": annotations}})
+            yield Merge(target, {"metadata": {"annotations": {REJECTED_ANNOTATION: words}}})
 
 
 def _old_revisions(draft: Draft) -> Iterator[Action]:

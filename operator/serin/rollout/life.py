@@ -108,7 +108,7 @@ def _roll_back(draft: Draft) -> None:
 
 
 def _expire(draft: Draft) -> None:
-    """Let go of what lost its traffic: drain, leave the route, then scale to nothing, each after the one before."""
+    """Let go of what lost its traffic, once it is drained: its place in the route and its pods."""
     route = settlement(draft.world, draft.status)
     for entry in (*draft.with_role(Role.PREVIOUS), *draft.with_role(Role.RETIRED)):
         if entry.role is Role.PREVIOUS:
@@ -120,7 +120,5 @@ def _expire(draft: Draft) -> None:
                 draft.wake(until)
         elif draft.now < entry.keep_until:
             draft.wake(entry.keep_until)
-        elif entry.weight is not None:
-            draft.change(entry.revision, role=Role.RETIRED, weight=None)
         elif route.settled:
-            draft.change(entry.revision, role=Role.RETIRED, replicas=0)
+            draft.change(entry.revision, role=Role.RETIRED, weight=None, replicas=0)

@@ -13,6 +13,7 @@ from serin.rollout.life import advance
 from serin.rollout.recovery import recover_status
 from serin.rollout.requests import reports, take_requests
 from serin.rollout.revisions import follow_spec, target
+from serin.rollout.telling import tell_by
 from serin.rollout.world import World
 
 
@@ -38,5 +39,6 @@ def plan(world: World) -> Plan:
         status=draft.status,
         actions=(*actions, *reports(draft)),
         notices=tuple(draft.notices),
+        tell_by=tell_by(draft),
         wake_at=min(draft.wakes, default=None),
     )

@@ -1,13 +1,16 @@
 """A status that was lost, by a restore from backup for example, is rebuilt from what the cluster still has."""
 
+from collections.abc import Mapping
+
 from serin.api.children import revision_name
 from serin.api.status import Phase, RevisionStatus, Role
 from serin.rollout.draft import Draft
-from serin.traffic import gateway_api
+from serin.rollout.revisions import move_weight
+from serin.traffic import gateway_api, service
 
 
 def recover_status(draft: Draft) -> None:
-    """Read the roles from the ControllerRevisions and the weights from the route.
+    """Find the roles by the traffic: it leads to stable, and to the candidate.
 
     A candidate goes on at the weight that it has: its step is found as after an edit of the steps, so no weight rises.
     """
@@ -16,26 +19,60 @@ def recover_status(draft: Draft) -> None:
         return
     name = draft.desired.owner.name
     services = {revision_name(name, revision): revision for revision in observed.records}
-    split = (gateway_api.read_split(observed.route, services) if observed.route else None) or {}
+    routed = (gateway_api.read_split(observed.route, services) if observed.route else None) or {}
+    split = {services[backend]: weight for backend, weight in routed.items() if backend in services}
+    stable = _stable(draft, split)
+    candidate = max((other for other in split if other != stable and split[other]), key=split.__getitem__, default=None)
     for revision, record in sorted(observed.records.items(), key=lambda item: item[1].number):
-        workload = draft.workload(revision)
-        role = record.role or Role.RETIRED
-        entry = RevisionStatus(
-            revision=revision,
-            version=record.snapshot.model.version,
-            role=role,
-            replicas=workload.replicas if workload else 0,
-            weight=split.get(revision_name(name, revision), 100 if role is Role.STABLE else None),
-            keep_until=draft.now + draft.desired.spec.rollback.keep_warm if role is Role.PREVIOUS else None,
-        )
-        draft.add(entry)
+        role = {stable: Role.STABLE, candidate: Role.CANDIDATE}.get(revision, Role.RETIRED)
+        _recover_revision(draft, revision, role, split)
         if record.rejected is not None:
             draft.set(rejected=record.rejected)
-        if role is Role.STABLE:
-            draft.set(stable=revision, version=entry.version, phase=Phase.HEALTHY)
-        elif role is Role.CANDIDATE:
-            draft.set(candidate=revision, candidate_version=entry.version, weight=entry.weight or 0)
-    if draft.status.candidate is not None:
-        phase = Phase.ROLLING_BACK if draft.status.rejected else Phase.PROGRESSING
-        draft.set(phase=phase if draft.status.stable else Phase.PENDING, rollout_started_at=draft.now)
+    _recover_rollout(draft, stable, candidate)
     draft.say("StatusRecovered", "the status was lost and is rebuilt from the revisions and the route", "Warning")
+
+
+def _stable(draft: Draft, split: Mapping[str, int]) -> str | None:
+    """Who the Service of the ModelDeployment's name selects; if it is not ours, who has the most traffic."""
+    user_service = draft.observed.user_service
+    selected = service.selected_revision(user_service) if user_service else None
+    if selected in draft.observed.records:
+        return selected
+    return max((revision for revision in split if split[revision]), key=split.__getitem__, default=None)
+
+
+def _recover_revision(draft: Draft, revision: str, role: Role, split: Mapping[str, int]) -> None:
+    """What is in the route at weight 0 was kept warm, or drained; its pods go after `rollback.keepWarm`."""
+    workload = draft.workload(revision)
+    replicas, weight = workload.replicas if workload else 0, split.get(revision)
+    warm = role is Role.RETIRED and weight == 0 and replicas > 0
+    draft.add(
+        RevisionStatus(
+            revision=revision,
+            version=draft.observed.records[revision].snapshot.model.version,
+            role=Role.PREVIOUS if warm else role,
+            replicas=replicas,
+            weight=100 if weight is None and role is Role.STABLE else weight,
+            keep_until=draft.now + draft.desired.spec.rollback.keep_warm if warm else None,
+        )
+    )
+
+
+def _recover_rollout(draft: Draft, stable: str | None, candidate: str | None) -> None:
+    routed = draft.revision(stable)
+    if routed is not None:
+        draft.set(stable=stable, version=routed.version, phase=Phase.HEALTHY)
+    entry = draft.revision(candidate)
+    if entry is None:
+        return
+    rejected = draft.status.rejected
+    turned_away = rejected is not None and rejected.revision == candidate
+    draft.set(
+        candidate=candidate,
+        candidate_version=entry.version,
+        weight=entry.weight or 0,
+        rollout_started_at=draft.now,
+        phase=Phase.ROLLING_BACK if turned_away else Phase.PROGRESSING,
+    )
+    if turned_away:
+        move_weight(draft, 0)

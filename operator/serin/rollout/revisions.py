@@ -151,7 +151,9 @@ def move_weight(draft: Draft, weight: int) -> None:
     candidate, stable = draft.revision(draft.status.candidate), draft.revision(draft.status.stable)
     if candidate is None or candidate.weight is None:
         return
-    draft.change(candidate.revision, weight=weight)
+    # What was not made in the end, because the API server refuses it, has no place in the route either.
+    made = weight > 0 or candidate.revision in draft.observed.services
+    draft.change(candidate.revision, weight=weight if made else None)
     if stable is not None:
         draft.change(stable.revision, weight=100 - weight)
     draft.set(weight=weight)

@@ -1,6 +1,5 @@
 """Bringing the candidate to a weight: capacity first, then a place in the route, then the weight."""
 
-from serin.api.status import RevisionStatus
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import move_weight, reject
 from serin.rollout.split import settlement
@@ -10,7 +9,13 @@ from serin.rollout.waiting import deadline_passed, wait_for_pods, wait_for_route
 def shifted(draft: Draft, *, weight: int, pods: int) -> bool:
     """Whether the candidate has its pods, and the route was accepted with its weight; else do what comes next."""
     candidate = draft.revision(draft.status.candidate)
-    if candidate is None or not has_pods(draft, pods) or _joins_route(draft, candidate):
+    if candidate is None:
+        return False
+    if candidate.weight is None:
+        # Into the route at weight 0, before it gets traffic: proxies learn of a backend and of its weight in two
+        # steps, and may answer 503 between them.
+        draft.change(candidate.revision, weight=0)
+    if not has_pods(draft, pods):
         return False
     route = settlement(draft.world, draft.status)
     if not route.settled:
@@ -18,7 +23,7 @@ def shifted(draft: Draft, *, weight: int, pods: int) -> bool:
         return False
     if candidate.weight != weight:
         move_weight(draft, weight)
-        draft.say("WeightChanged", f"version {candidate.version} gets {weight} % of the traffic")
+        draft.note("WeightChanged", f"version {candidate.version} gets {weight} % of the traffic")
         draft.wait(f"the route takes {weight} %")
         return False
     return True
@@ -37,15 +42,3 @@ def has_pods(draft: Draft, pods: int) -> bool:
     if deadline_passed(draft):
         reject(draft, "ProgressDeadlineExceeded", draft.waiting or "its pods did not become Ready")
     return False
-
-
-def _joins_route(draft: Draft, candidate: RevisionStatus) -> bool:
-    """Take a backend into the route at weight 0 before it gets traffic.
-
-    Proxies learn of a backend and of its weight in two steps, and may answer 503 between them.
-    """
-    if candidate.weight is not None:
-        return False
-    draft.change(candidate.revision, weight=0)
-    draft.wait("the candidate joins the route at weight 0")
-    return True

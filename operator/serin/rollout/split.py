@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from serin.api.children import revision_name
 from serin.api.spec import GatewayAPITraffic, ModelDeploymentSpec
@@ -15,11 +16,13 @@ class Settlement:
     """Whether the route carries the decided split and was accepted with it.
 
     refused: the controller of the route, or the route itself, says no; waiting alone will not mend that.
+    accepted_at: when it was accepted at the latest, where the route tells.
     """
 
     settled: bool
     message: str = ""
     refused: bool = False
+    accepted_at: datetime | None = None
 
 
 def wanted_split(status: ModelDeploymentStatus, name: str) -> dict[str, int]:
@@ -85,7 +88,7 @@ def _route_settlement(world: World, traffic: GatewayAPITraffic, wanted: Mapping[
         return Settlement(settled=False, message=f"waiting for the HTTPRoute {name} to be written")
     acceptance = gateway_api.acceptance(route)
     if acceptance.state is gateway_api.AcceptanceState.ACCEPTED:
-        return Settlement(settled=True)
+        return Settlement(settled=True, accepted_at=gateway_api.accepted_at(route))
     return Settlement(
         settled=False,
         message=f"HTTPRoute {name}: {acceptance.message}",

@@ -1,6 +1,6 @@
 """The steps of a canary: capacity, weight, time, evidence, and on to the next one."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from serin.api.spec import OnInconclusive
 from serin.api.status import PausedStatus, Phase, StepKind, StepStatus, Verdict
@@ -89,10 +89,27 @@ def _start_clock(draft: Draft, stage: Stage) -> None:
     step = draft.status.step
     if step is None:
         return
-    until = None if stage.hold is None else draft.now + stage.hold
-    draft.set(step=step.model_copy(update={"since": draft.now, "held_seconds": 0.0, "until": until}))
+    since = _accepted_since(draft)
+    until = None if stage.hold is None else since + stage.hold
+    draft.set(step=step.model_copy(update={"since": since, "held_seconds": 0.0, "until": until}))
     if until is not None:
         draft.wake(until)
+
+
+def _accepted_since(draft: Draft) -> datetime:
+    """When the route was accepted with the step's weight: now, unless that was decided before Serin started.
+
+    Then the time on the route itself counts. So it need not be written down; where the route bears none, it is.
+    """
+    began, entered = draft.world.looking_since, draft.world.status.step
+    decided_at = draft.world.status.last_progress_at
+    accepted_at = settlement(draft.world, draft.status).accepted_at
+    if accepted_at is None:
+        draft.told_at_once = True
+        return draft.now
+    if began is None or decided_at is None or entered != draft.status.step or decided_at >= began:
+        return draft.now
+    return min(max(accepted_at, decided_at), draft.now)
 
 
 def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
@@ -214,4 +231,4 @@ def end_pause_step(draft: Draft) -> bool:
 
 def start_promotion(draft: Draft, why: str) -> None:
     draft.set(phase=Phase.PROMOTING)
-    draft.say("Promoting", f"version {draft.status.candidate_version} is promoted: {why}")
+    draft.note("Promoting", f"version {draft.status.candidate_version} is promoted: {why}")

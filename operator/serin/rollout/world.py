@@ -8,7 +8,7 @@ from typing import Any
 from serin.api.action import RolloutActionSpec
 from serin.api.children import Owner
 from serin.api.spec import ModelDeploymentSpec
-from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Rejected, Role
+from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Rejected
 from serin.workloads import Snapshot
 
 
@@ -28,6 +28,7 @@ class Desired:
 class Workload:
     """A revision's Deployment.
 
+    ready: pods that are available to proxies: Ready for `minReadySeconds`.
     settled: its controller has seen the latest spec, so that the numbers below speak about it.
     problem: what its conditions complain about, such as a quota.
     """
@@ -41,12 +42,11 @@ class Workload:
 
 @dataclass(frozen=True)
 class Record:
-    """A revision's ControllerRevision: its content, and the role that it had last."""
+    """A revision's ControllerRevision: its content, and whether it was turned away."""
 
     uid: str
     number: int
     snapshot: Snapshot
-    role: Role | None = None
     rejected: Rejected | None = None
 
 
@@ -102,13 +102,18 @@ class Judgement:
 class World:
     """The whole argument of `plan()`.
 
+    status: what is known: what was decided last, and what was found out since.
+    told: the status as it stands in the cluster.
+    untold_since: since when the two differ.
     looking_since: when Serin started; what it did not ask for before that, nobody can be late with.
     """
 
     desired: Desired
     observed: Observed
     status: ModelDeploymentStatus
+    told: ModelDeploymentStatus
     judgement: Judgement | None
     now: datetime
+    untold_since: datetime | None = None
     status_refresh_seconds: float = 30.0
     looking_since: datetime | None = None

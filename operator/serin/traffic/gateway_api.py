@@ -9,7 +9,7 @@ from serin.api.spec import GatewayAPITraffic
 from serin.traffic.acceptance import Acceptance, AcceptanceState
 from serin.traffic.originals import read_originals
 from serin.traffic.places import Ours, Place, find_places, weight_of
-from serin.traffic.route_status import acceptance
+from serin.traffic.route_status import acceptance, accepted_at
 from serin.traffic.split import apportion
 from serin.traffic.user_route import JSONPatch, cannot_give_back, edit_split, give_back, problems
 
@@ -18,6 +18,7 @@ __all__ = [
     "AcceptanceState",
     "JSONPatch",
     "acceptance",
+    "accepted_at",
     "cannot_give_back",
     "edit_split",
     "give_back",

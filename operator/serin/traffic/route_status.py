@@ -1,8 +1,10 @@
 """What the Gateways' controllers say of an HTTPRoute."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
+from serin.api.base import parse_time
 from serin.traffic.acceptance import Acceptance, AcceptanceState
 
 _TYPES = ("Accepted", "ResolvedRefs")
@@ -23,6 +25,16 @@ def acceptance(route: Mapping[str, Any]) -> Acceptance:
         if found is not None:
             return found
     return Acceptance(AcceptanceState.ACCEPTED, f"accepted at generation {metadata.get('generation')}")
+
+
+def accepted_at(route: Mapping[str, Any]) -> datetime | None:
+    """By when a route that is accepted was accepted: when its status last changed, to the second, as the server notes.
+
+    The server notes whole seconds, rounded down; so it was not later than a second after that.
+    """
+    writers = route["metadata"].get("managedFields") or ()
+    times = [parse_time(writer["time"]) for writer in writers if writer.get("subresource") == "status"]
+    return max(times) + timedelta(seconds=1) if times else None
 
 
 def _of_parent(route: Mapping[str, Any], parent: Mapping[str, Any]) -> Acceptance:

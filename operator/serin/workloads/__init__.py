@@ -12,7 +12,6 @@ from serin.workloads.controller_revision import (
     controller_revision,
     rejected_of,
     revision_of,
-    role_of,
     snapshot_of,
 )
 from serin.workloads.deployment import deployment
@@ -38,7 +37,6 @@ __all__ = [
     "revision_name",
     "revision_of",
     "revision_service",
-    "role_of",
     "snapshot_of",
     "take_snapshot",
 ]

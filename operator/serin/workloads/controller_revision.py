@@ -1,12 +1,12 @@
-"""The ControllerRevision: a revision's snapshot, and its last role, for a status that was lost."""
+"""The ControllerRevision: a revision's snapshot, and whether it was turned away, for a status that was lost."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from serin.api.children import Owner, revision_labels, revision_name
-from serin.api.names import REJECTED_ANNOTATION, REVISION_LABEL, ROLE_ANNOTATION
-from serin.api.status import Rejected, Role
+from serin.api.names import REJECTED_ANNOTATION, REVISION_LABEL
+from serin.api.status import Rejected
 from serin.workloads.snapshot import Snapshot
 
 
@@ -16,7 +16,6 @@ def controller_revision(
     snapshot: Snapshot,
     *,
     number: int,
-    role: Role,
     rejected: Rejected | None = None,
 ) -> dict[str, Any]:
     """The ControllerRevision of a revision. The API server keeps its data from changing; the annotations may.
@@ -26,9 +25,8 @@ def controller_revision(
     metadata = owner.metadata(
         revision_name(owner.name, revision), revision_labels(owner.name, revision, snapshot.version)
     )
-    metadata["annotations"] = {ROLE_ANNOTATION: role.value}
     if rejected is not None:
-        metadata["annotations"][REJECTED_ANNOTATION] = json.dumps(rejected.to_dict(), sort_keys=True)
+        metadata["annotations"] = {REJECTED_ANNOTATION: json.dumps(rejected.to_dict(), sort_keys=True)}
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
@@ -57,12 +55,6 @@ def revision_of(stored: Mapping[str, Any]) -> str | None:
     """The revision that a child belongs to, by its label."""
     label = (stored["metadata"].get("labels") or {}).get(REVISION_LABEL)
     return label if isinstance(label, str) else None
-
-
-def role_of(stored: Mapping[str, Any]) -> Role | None:
-    """The last role of a ControllerRevision's revision; None if somebody removed or garbled it."""
-    text = (stored["metadata"].get("annotations") or {}).get(ROLE_ANNOTATION)
-    return Role(text) if text in set(Role) else None
 
 
 def rejected_of(stored: Mapping[str, Any]) -> Rejected | None:

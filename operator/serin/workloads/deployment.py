@@ -25,6 +25,8 @@ def deployment(owner: Owner, revision: str, snapshot: Snapshot, replicas: int) -
         ),
         "spec": {
             "replicas": replicas,
+            # A pod counts once it was Ready for a second: by then the proxies know of it.
+            "minReadySeconds": 1,
             "revisionHistoryLimit": 0,
             "progressDeadlineSeconds": _NO_DEADLINE,
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
