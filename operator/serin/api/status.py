@@ -244,6 +244,17 @@ class HistoryEntry(Model):
     """When it ended."""
 
 
+class AuditStatus(Model):
+    """The chain of audit records: where it ends, and what may not be in the audit log yet."""
+
+    sequence: int
+    """The number of the last record."""
+    hash: Annotated[str, Field(max_length=64)]
+    """The hash of the last record."""
+    pending: Annotated[tuple[Annotated[str, Field(max_length=2048)], ...], Field(max_length=64)] = ()
+    """The last records, each as its line in the audit log, as far as they are not known to be there."""
+
+
 class ConditionStatus(StrEnum):
     """A Kubernetes condition is true, false or not known."""
 
@@ -302,6 +313,7 @@ class ModelDeploymentStatus(Model):
     """The last RolloutActions that were carried out or refused."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=16)] = ()
     """The last rollouts that ended."""
+    audit: AuditStatus | None = None
     collision_count: int = 0
     """How often a revision's name was taken by somebody else's object."""
     paused_seconds: float = 0.0
