@@ -6,6 +6,7 @@ from cluster_room.support import model_deployment, run
 from fakes.apiserver import FakeApiServer, Refuse, on
 from serin.cluster import errors
 from serin.cluster.client import KubeClient
+from serin.cluster.resources import key_of
 from serin.cluster.status_writer import StatusWriter
 
 HEALTHY = {"phase": "Healthy", "conditions": [{"type": "Ready", "status": "True"}]}
@@ -90,6 +91,8 @@ def test_a_status_that_the_server_changes_is_not_written_for_ever() -> None:
         # Somebody else's change is not mistaken for the server's.
         tampered = {**written, "status": {"phase": "Degraded"}}
         assert await writer.write(tampered, wanted) is not None
-        writer.forget(observed["metadata"]["uid"])
+        # What is gone is not remembered.
+        writer.forget(key_of(observed))
+        assert await writer.write(written, wanted) is not None
 
     run(test)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from serin.cluster.client import KubeClient, Object
-from serin.cluster.resources import MODEL_DEPLOYMENT, Resource, key_of
+from serin.cluster.resources import MODEL_DEPLOYMENT, ObjectKey, Resource, key_of
 
 
 class StatusWriter:
@@ -14,7 +14,7 @@ class StatusWriter:
         """Write through `client`."""
         self._client = client
         self._resource = resource
-        self._normalized: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+        self._normalized: dict[ObjectKey, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
 
     async def write(self, observed: Mapping[str, Any], status: Mapping[str, Any]) -> Object | None:
         """Make the status so, unless it is; returns the object as it is then, or None if nothing was written.
@@ -29,23 +29,22 @@ class StatusWriter:
             ApiError: whatever else the API server said.
         """
         metadata = observed["metadata"]
-        uid: str = metadata["uid"]
-        present = observed.get("status") or {}
-        if present == status or self._normalized.get(uid) == (status, present):
-            return None
         key = key_of(observed)
+        present = observed.get("status") or {}
+        if present == status or self._normalized.get(key) == (status, present):
+            return None
         written = await self._client.replace_status(
             self._resource, key.namespace, key.name, status, metadata["resourceVersion"]
         )
         stored = written.get("status") or {}
         if stored == status:
-            self._normalized.pop(uid, None)
+            self._normalized.pop(key, None)
         else:
             # The API server prunes and defaults; to write the same again would change nothing, for ever.
-            self._normalized[uid] = (dict(status), stored)
+            self._normalized[key] = (dict(status), stored)
         written["metadata"].pop("managedFields", None)
         return written
 
-    def forget(self, uid: str) -> None:
+    def forget(self, key: ObjectKey) -> None:
         """Drop what is remembered of an object that is gone."""
-        self._normalized.pop(uid, None)
+        self._normalized.pop(key, None)
