@@ -114,6 +114,11 @@ class RolloutMachine(RuleBasedStateMachine):
         self.world.lose_status()
         self.world.settle()
 
+    @rule()
+    def another_serin_takes_over(self) -> None:
+        self.world.restart()
+        self.world.settle()
+
     @rule(version=st.sampled_from(VERSIONS))
     def image_breaks_or_is_mended(self, version: str) -> None:
         image = f"example/fraud:{version}"

@@ -44,7 +44,7 @@ class OperatorProcess:
             "SERIN_HTTP_PORT": "0",
             "SERIN_LEADER_ELECTION_NAMESPACE": LEASE_NAMESPACE,
             "SERIN_LOG_FORMAT": "text",
-            "SERIN_STATUS_REFRESH": "5s",
+            "SERIN_STATUS_REFRESH": "1s",
         }
 
     @property

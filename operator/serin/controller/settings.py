@@ -98,7 +98,7 @@ class Settings:
         "How long one query may take, and at most four fifths of the analysis' interval; then there are no data.",
     )
     status_refresh: float = _setting(
-        "30s", _seconds, "How often counts in a status are brought up to date when nothing else changes."
+        "60s", _seconds, "How often counts in a status are brought up to date when nothing is decided."
     )
     leader_election: str = _setting(
         "on", _one_of("on", "off"), "Whether replicas agree on one that acts; off only where there is never a second."

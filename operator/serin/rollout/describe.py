@@ -27,7 +27,7 @@ def describe(draft: Draft) -> None:
 def _numbers(draft: Draft) -> None:
     for entry in draft.status.revisions:
         workload = draft.workload(entry.revision)
-        draft.change(entry.revision, ready_replicas=workload.ready if workload else 0)
+        draft.change(entry.revision, ready_replicas=min(workload.ready, entry.replicas) if workload else 0)
     stable = draft.revision(draft.status.stable)
     if stable is not None:
         labels = selector_labels(draft.desired.owner.name, stable.revision)
@@ -159,11 +159,17 @@ def _stalled(draft: Draft) -> tuple[str, str] | None:
 
 
 def _traffic_fact(draft: Draft) -> Fact:
-    route = settlement(draft.world, draft.status)
     if draft.status.stable is None:
         return FALSE, "NoStable", "no version is routed to yet"
+    # Who joins or leaves the route without traffic shifts none.
+    shifts = _carriers(draft.status) != _carriers(draft.world.status)
+    route = settlement(draft.world, draft.status if shifts else draft.world.status)
     split = ", ".join(f"{e.revision} {e.weight} %" for e in draft.status.revisions if e.weight is not None)
     return (TRUE, "Accepted", split) if route.settled else (FALSE, "Pending", route.message)
+
+
+def _carriers(status: ModelDeploymentStatus) -> dict[str, int]:
+    return {entry.revision: entry.weight for entry in status.revisions if entry.weight}
 
 
 def _service_fact(draft: Draft) -> Fact:

@@ -6,8 +6,11 @@ from serin.rollout.split import settlement
 from serin.rollout.waiting import deadline_passed, wait_for_pods, wait_for_route
 
 
-def shifted(draft: Draft, *, weight: int, pods: int) -> bool:
-    """Whether the candidate has its pods, and the route was accepted with its weight; else do what comes next."""
+def shifted(draft: Draft, *, weight: int, pods: int, lasts: bool = False) -> bool:
+    """Whether the candidate has its pods, and the route was accepted with its weight; else do what comes next.
+
+    lasts: the weight stays for long enough to be worth an Event.
+    """
     candidate = draft.revision(draft.status.candidate)
     if candidate is None:
         return False
@@ -23,8 +26,10 @@ def shifted(draft: Draft, *, weight: int, pods: int) -> bool:
         return False
     if candidate.weight != weight:
         move_weight(draft, weight)
-        draft.note("WeightChanged", f"version {candidate.version} gets {weight} % of the traffic")
-        draft.wait(f"the route takes {weight} %")
+        message = f"version {candidate.version} gets {weight} % of the traffic"
+        tell = draft.say if lasts else draft.note
+        tell("WeightChanged", message)
+        draft.wait(message)
         return False
     return True
 

@@ -13,6 +13,8 @@ from serin.rollout.split import settlement
 from serin.rollout.waiting import wait_for_route
 from serin.scaling.capacity import surge
 
+WORTH_AN_EVENT = timedelta(minutes=2)
+"""A weight that stays so long is told by an Event: shorter ones are gone before somebody reads of them."""
 ANALYSIS_HOLDS = "AnalysisHolds"
 
 
@@ -81,7 +83,8 @@ def _shift(draft: Draft, stage: Stage) -> None:
     """Bring the candidate to the stage's weight; the step's time begins when the route was accepted with it."""
     release(draft)
     pods = surge(draft.desired.spec.replicas, max(stage.weight, draft.status.weight or 0))
-    if shifted(draft, weight=stage.weight, pods=pods):
+    lasts = stage.hold is None or stage.hold >= WORTH_AN_EVENT
+    if shifted(draft, weight=stage.weight, pods=pods, lasts=lasts):
         _start_clock(draft, stage)
 
 

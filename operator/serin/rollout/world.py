@@ -115,5 +115,6 @@ class World:
     judgement: Judgement | None
     now: datetime
     untold_since: datetime | None = None
-    status_refresh_seconds: float = 30.0
+    status_refresh_seconds: float = 60.0
+    logged: Head | None = None
     looking_since: datetime | None = None

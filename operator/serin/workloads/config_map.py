@@ -28,7 +28,7 @@ def config_map_references(template: Mapping[str, Any]) -> tuple[ConfigMapReferen
     """The ConfigMaps that the template reads, by name, in volumes and in the environment of all containers.
 
     One that is read twice is optional only if it is so both times. What has not the shape of a pod template
-    is passed over: the API server's dry run says it better.
+    is passed over: the API server says it better.
     """
     optional: dict[str, bool] = {}
     for reference in _references(template):
