@@ -46,21 +46,14 @@ class Request:
         return " ".join(part for part in (self.method, self.resource, self.target) if part)
 
 
-def compact_json(text: bytes) -> bytes:
-    """The same JSON in the spelling of Go's encoder: no spaces, no `<`, `>` or `&`."""
-    compact = json.dumps(json.loads(text), separators=(",", ":"))
-    return compact.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").encode()
-
-
-async def _compact_body(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send every body in the API server's own spelling.
+def compact_json(body: Any) -> bytes:
+    """JSON in the API server's own spelling, that of Go's encoder: no spaces, no `<`, `>` or `&`.
 
     It keeps the data of a ControllerRevision byte for byte as they were sent, and spells them its own way when it
     patches the object: other bytes are then a change to it, which it refuses.
     """
-    if isinstance(request.body, aiohttp.Payload) and request.body.size:
-        await request.update_body(compact_json(await request.body.as_bytes()))
-    return await handler(request)
+    compact = json.dumps(body, separators=(",", ":"))
+    return compact.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").encode()
 
 
 def _open_gate() -> None:
@@ -98,12 +91,15 @@ class Transport:
         configuration.client_session_kwargs = {
             # A proxy is what the kubeconfig says, never what the environment happens to hold.
             "trust_env": False,
-            "middlewares": (_compact_body, self._pass_gate),
+            "middlewares": (self._pass_gate,),
             "trace_configs": [self._gate_behind_the_connection()],
         }
         self.server = configuration.host
         self._api = ApiClient(configuration)
         self._api.user_agent = f"serin/{__version__}"
+        options = {"server_hostname": configuration.tls_server_name, "proxy": configuration.proxy}
+        options["proxy_headers"] = configuration.proxy_headers
+        self._connection: dict[str, Any] = {name: value for name, value in options.items() if value}
         self._metrics = metrics
         self._slots = asyncio.Semaphore(concurrency)
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
@@ -202,21 +198,31 @@ class Transport:
     async def _begin(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:  # noqa: ASYNC109 - aiohttp's own
         headers = {"Content-Type": request.content_type, "Accept": request.accept}
         try:
-            method, url, headers, body, _ = await self._api.param_serialize(
+            # The body goes past the ApiClient, which would walk through all of it before it encodes it its own way.
+            method, url, headers, _, _ = await self._api.param_serialize(
                 request.method,
                 request.path,
                 {},
                 list((request.query or {}).items()),
                 headers,
-                request.body,
                 auth_settings=["BearerToken"],
             )
-            answer = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
+            data = None if request.body is None else compact_json(request.body)
+            response = await self._session().request(
+                method, url, headers=headers, data=data, timeout=timeout, **self._connection
+            )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._no_answer(request, error) from error
-        response: aiohttp.ClientResponse = answer.response
         self._metrics.requests.labels(request.method, request.resource, str(response.status)).inc()
         return response
+
+    def _session(self) -> aiohttp.ClientSession:
+        """The ApiClient's own session, made at the first request: before, there may be no event loop."""
+        rest = self._api.rest_client
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 - what it does itself
+        session: aiohttp.ClientSession = rest.pool_manager
+        return session
 
     async def _refusal(self, request: Request, response: aiohttp.ClientResponse) -> ApiError:
         try:
