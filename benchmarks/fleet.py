@@ -237,7 +237,7 @@ def _report_steps(fleet: Fleet, calls: Sequence[Call]) -> None:
 
 
 def _weights_reached(fleet: Fleet, calls: Sequence[Call]) -> dict[ObjectKey, dict[int, float]]:
-    """When each candidate's route was written with each weight: what was written by the world, when by the audit log."""
+    """When each route was written with each weight: what is told by the world, when by the audit log."""
     writes: dict[ObjectKey, list[float]] = defaultdict(list)
     for call in calls:
         if call.resource == "httproutes" and call.verb == "patch" and call.code < 300:

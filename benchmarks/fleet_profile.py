@@ -13,7 +13,11 @@ from fleet_process import Process
 
 RATE = 100
 _ROOM = re.compile(r"serin/(\w+)/(\w+)\.py")
-_LIBRARY = re.compile(r"site-packages/(\w+)|python3\.\d+/(\w+)")
+_PACKAGE = re.compile(r"site-packages/(\w+)")
+_STANDARD = re.compile(r"python3\.\d+/(\w+)")
+STARTS = {("controller", "main"), ("controller", "__main__")}
+OWN_WORK = {"kopf", "aiohttp", "prometheus_client"}
+"""Libraries that run tasks of their own, which nothing of Serin is on the stack of."""
 
 
 @contextmanager
@@ -54,21 +58,28 @@ def report(path: Path) -> str:
 
 
 def _room(frames: list[str]) -> str:
-    """The innermost file of Serin on the stack, or the library that runs by itself."""
+    """The innermost file of Serin on the stack below its start, or the library that runs by itself."""
     for frame in reversed(frames):
         found = _ROOM.search(frame)
-        if found:
+        if found and found.groups() not in STARTS:
             return f"{found[1]}/{found[2]}.py"
-    libraries = [found[1] or found[2] for frame in frames if (found := _LIBRARY.search(frame))]
-    return next((name for name in libraries if name in {"kopf", "prometheus_client"}), "event loop and libraries")
+    return next((name for name in map(_library, frames) if name in OWN_WORK), "event loop")
 
 
 def _leaf(frames: list[str]) -> str:
+    """Whose code runs: a room of Serin, or a library."""
     for frame in reversed(frames):
-        found = _ROOM.search(frame) or _LIBRARY.search(frame)
+        found = _ROOM.search(frame)
         if found:
-            return f"serin/{found[1]}" if _ROOM.search(frame) else str(found[1] or found[2])
+            return f"serin/{found[1]}"
+        if library := _library(frame):
+            return library
     return "other"
+
+
+def _library(frame: str) -> str:
+    found = _PACKAGE.search(frame) or _STANDARD.search(frame)
+    return found[1] if found else ""
 
 
 def _table(title: str, counted: Counter[str]) -> str:
