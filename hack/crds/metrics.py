@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from serin.cluster.metrics import ClientMetrics, ElectionMetrics, EventMetrics
 from serin.controller.clock import SystemTime, tell_offset
 from serin.controller.http import Heartbeat, tell_lag
+from serin.controller.journal import JournalMetrics
 from serin.controller.queue import QueueMetrics
 from serin.metrics import Meters
 
@@ -46,6 +47,7 @@ def metrics_reference() -> str:
     """One row a metric, room by room."""
     registry = _Registry()
     QueueMetrics(registry)
+    JournalMetrics(registry)
     tell_lag(registry, Heartbeat(asyncio.Event()))
     tell_offset(registry, SystemTime())
     ClientMetrics(registry)

@@ -42,7 +42,7 @@ def test_an_empty_variable_is_a_value() -> None:
         (["--log-level", "loud"], {}, "--log-level is 'loud', expected one of debug, info, warning, error"),
         (["--log-format", "xml"], {}, "--log-format is 'xml', expected one of json, text"),
         (["--namespace", "Not_One"], {}, "--namespace is 'Not_One', expected the name of a namespace"),
-        ([], {"SERIN_WORKER": "3"}, "SERIN_WORKER is not a setting of Serin: known are SERIN_HTTP_ADDRESS"),
+        ([], {"SERIN_WORKER": "3"}, "SERIN_WORKER is not a setting of Serin: known are SERIN_AUDIT_LOG, SERIN_HTTP"),
         (["--worker", "3"], {}, "unrecognized arguments: --worker 3; --help lists all flags"),
         (["--workers"], {}, "argument --workers: expected one argument"),
         (["serve"], {}, "unrecognized arguments: serve"),

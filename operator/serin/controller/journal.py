@@ -6,7 +6,7 @@ may be handed over as often as anybody likes, by this process or by one after it
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -73,7 +73,8 @@ class Journal:
             self._metrics.failures.inc()
             logger.error("The audit log cannot be read, and is tried again: %s", error)  # noqa: TRY400 - said in full
             return
-        self._taken = dict(self._written)
+        if not self._waiting:
+            self._taken = dict(self._written)
 
     def hand_over(self, uid: str, head: Head, pending: Sequence[str]) -> None:
         """Take the records of one chain that may not be in the log yet; returns at once and never raises.
@@ -85,12 +86,7 @@ class Journal:
         """
         if not pending or self._taken.get(uid) == head:
             return
-        try:
-            records = [_sealed(line) for line in pending]
-        except NotARecordError as error:
-            logger.error("A record of the audit log was changed in a status: %s", error)  # noqa: TRY400 - said in full
-            return
-        new = unwritten(records, self._taken)
+        new = unwritten([*_sealed(pending)], self._taken)
         if len(self._waiting) + len(new) > MOST_WAITING:
             logger.error("The audit log is behind by %d records: more stay in the statuses", len(self._waiting))
             return
@@ -145,6 +141,11 @@ class Journal:
             logger.warning("%d records of the audit log wait in the statuses for the next start", len(self._waiting))
 
 
-def _sealed(line: str) -> Sealed:
-    raw = line.encode("utf-8", "replace")
-    return Sealed(raw, read(raw))
+def _sealed(pending: Sequence[str]) -> Iterator[Sealed]:
+    """The records; one that was changed in the status is left out, which whoever verifies the log is told."""
+    for line in pending:
+        raw = line.encode("utf-8", "replace")
+        try:
+            yield Sealed(raw, read(raw))
+        except NotARecordError as error:
+            logger.error("A record of the audit log was changed in a status: %s", error)  # noqa: TRY400 - said in full

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from serin.api.status import Phase
+from serin.api.status import ModelDeploymentStatus, Phase
+from serin.audit import Head
 from serin.cluster.client import Object
 from serin.cluster.errors import ApiError, Conflict, NotFound
 from serin.cluster.events import EventRecorder
@@ -15,6 +16,7 @@ from serin.cluster.status_writer import StatusWriter
 from serin.controller.analysis import AnalysisDesk
 from serin.controller.clock import Clock, TimeSource
 from serin.controller.executor import Executor, Interrupted
+from serin.controller.journal import Journal
 from serin.controller.observe import Untold, observe
 from serin.controller.queue import WorkQueue
 from serin.controller.store import Store
@@ -40,6 +42,7 @@ class Loop:
     executor: Executor
     events: EventRecorder
     time: TimeSource
+    journal: Journal | None
     status_refresh_seconds: float
     looking_since: datetime
     untold: dict[ObjectKey, Untold] = field(default_factory=dict)
@@ -63,8 +66,10 @@ class Loop:
         try:
             if decided.tell_by is not None and decided.tell_by <= world.now:
                 await self._write_status(key, manifest, decided)
+                self._log(world, decided.status)
             else:
                 self._remember(key, world, decided)
+                self._log(world, world.told)
         except Conflict:
             logger.debug("%s has changed since it was planned for", key)
             self.queue.add_after(key, AGAIN_SECONDS)
@@ -72,6 +77,7 @@ class Loop:
         except NotFound:
             return  # the watch tells that it is gone
         self.desk.follow(key, world.desired.owner.uid, world.desired.spec, decided.status)
+        self.store.notes(key).contests = decided.contests
         self._schedule(key, decided)
         for notice in decided.notices:
             logger.info("%s: %s", key, notice.message, extra={"object": str(key), "reason": notice.reason})
@@ -84,6 +90,7 @@ class Loop:
             self.store,
             manifest,
             untold=self.untold.get(key),
+            logged=self.journal.head(manifest["metadata"]["uid"]) if self.journal else None,
             judgement=self.desk.judgement(key),
             now=self.time.now(),
             status_refresh_seconds=self.status_refresh_seconds,
@@ -100,6 +107,12 @@ class Loop:
         rejected = decided.status.rejected
         if rejected is not None:
             self.store.notes(key).template_was_told(rejected.revision)
+
+    def _log(self, world: World, told: ModelDeploymentStatus) -> None:
+        """Bring the records that stand in the cluster into the audit log, those from before a restart too."""
+        if self.journal is not None and told.audit is not None:
+            head = Head(told.audit.sequence, told.audit.hash)
+            self.journal.hand_over(world.desired.owner.uid, head, told.audit.pending)
 
     def _remember(self, key: ObjectKey, world: World, decided: Plan) -> None:
         """Keep what is not worth a write yet."""

@@ -9,6 +9,7 @@ from serin.api.base import parse_time
 from serin.api.children import Owner, is_controlled_by, revision_name
 from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus
+from serin.audit import Head
 from serin.cluster.client import Object
 from serin.cluster.resources import (
     CONFIG_MAP,
@@ -20,6 +21,7 @@ from serin.cluster.resources import (
     ObjectKey,
 )
 from serin.controller.store import DIGEST, Store
+from serin.rollout.contest import writer_of
 from serin.rollout.split import route_name_of
 from serin.rollout.world import Desired, Judgement, Observed, Record, Request, Workload, World
 from serin.workloads import config_map_references, deployment_problem, rejected_of, revision_of, snapshot_of
@@ -42,6 +44,7 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
     *,
     untold: Untold | None,
     judgement: Judgement | None,
+    logged: Head | None,
     now: datetime,
     status_refresh_seconds: float,
     looking_since: datetime,
@@ -62,6 +65,7 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
         told=told,
         untold_since=known.since if known else None,
         judgement=judgement,
+        logged=logged,
         now=now,
         status_refresh_seconds=status_refresh_seconds,
         looking_since=looking_since,
@@ -130,6 +134,7 @@ def _observed(store: Store, desired: Desired) -> Observed:
         taken=frozenset(taken),
         invalid=notes.invalid(),
         pods=notes.pods(),
+        contests=notes.contests,
         requests=tuple(_requests(store, key)),
     )
 
@@ -171,6 +176,7 @@ def _workload(item: Object) -> Workload:
         ready=status.get("availableReplicas", 0),
         settled=status.get("observedGeneration", 0) >= metadata["generation"],
         problem=deployment_problem(item),
+        writer=writer_of(item),
     )
 
 

@@ -34,6 +34,7 @@ from serin.controller.analysis import AnalysisDesk, Collector
 from serin.controller.clock import Clock, SystemTime, TimeSource, tell_offset
 from serin.controller.executor import Executor
 from serin.controller.http import Heartbeat, serve
+from serin.controller.journal import Journal, JournalMetrics, place_of
 from serin.controller.loop import Loop
 from serin.controller.queue import QueueMetrics, WorkQueue
 from serin.controller.settings import Settings, SettingsError
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 5.0
 """What is being written when Serin is told to stop may be finished; a pod has 30 seconds in all."""
 LAST_NEWS_SECONDS = 1.0
-"""So long the Events of it may take."""
+"""So long the Events of it, and its records in the audit log, may take each."""
 TAKE_OVER_RETRY_SECONDS = 1.0
 
 
@@ -91,6 +92,7 @@ class Operator:
         self._clock: Clock[ObjectKey] = Clock(self._queue.add, self._time)
         self._desk = AnalysisDesk(collector, self._queue.add, self._time, timedelta(seconds=settings.query_delay))
         self._events = EventRecorder(client, registry)
+        self._journal = Journal(place_of(settings.audit_log), JournalMetrics(registry)) if settings.audit_log else None
         self._loop = Loop(
             store=self._store,
             queue=self._queue,
@@ -100,6 +102,7 @@ class Operator:
             executor=Executor(client, self._take_written),
             events=self._events,
             time=self._time,
+            journal=self._journal,
             status_refresh_seconds=settings.status_refresh,
             looking_since=self._time.now(),
         )
@@ -135,6 +138,7 @@ class Operator:
                 ("clock", self._clock.run()),
                 ("analysis", self._desk.run()),
                 ("events", self._events.run()),
+                *((("journal", self._journal.run()),) if self._journal else ()),
                 ("http", serve(self._settings, self._registry, Heartbeat(self._synced))),
             )
         ]
@@ -147,6 +151,8 @@ class Operator:
             if not await self._queue.drained(grace_seconds=GRACE_SECONDS):
                 logger.warning("Work under way was cut off after %.0f s", GRACE_SECONDS)
             await self._events.flush(seconds=LAST_NEWS_SECONDS)
+            if self._journal is not None:
+                await self._journal.flush(seconds=LAST_NEWS_SECONDS)
             await self._resign(election)
             self._stop.set()
             for task in (*tasks, stopped):
@@ -189,7 +195,7 @@ class Operator:
         """Compete as soon as everything has been seen: who leads before that would only keep others from acting."""
         await self._synced.wait()
         if self._elector is None:
-            self._begin()
+            await self._begin()
             await self._stop.wait()
         else:
             logger.info("Serin has seen %d ModelDeployments", len(self._store.model_deployments()))
@@ -212,10 +218,12 @@ class Operator:
             # Lost meanwhile, and perhaps gained once more: then the list is older than another leader's last word.
             if self._elector is not None and self._elector.leads and not self._gained.is_set():
                 self._newest = {key_of(item): int(item["metadata"]["resourceVersion"]) for item in listed.items}
-                self._begin()
+                await self._begin()
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
         """Act from now on. Nobody was asked for anything before, so nobody is late with it."""
+        if self._journal is not None:
+            await self._journal.open()
         self._loop.looking_since = self._time.now()
         self._acting = True
         logger.info("Serin has seen %d ModelDeployments and begins", len(self._store.model_deployments()))

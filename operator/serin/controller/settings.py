@@ -112,6 +112,12 @@ class Settings:
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "The least important records that are logged."
     )
+    audit_log: str = _setting(
+        "-",
+        _text,
+        "The file that the audit log is appended to; - for standard output; if empty, only the last records are kept, "
+        "in the statuses.",
+    )
     log_format: str = _setting("json", _one_of("json", "text"), "One JSON object a line, or text for people.")
 
 

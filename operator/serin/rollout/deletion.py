@@ -6,6 +6,7 @@ from typing import Any
 
 from serin.api.names import API_VERSION, FINALIZER, KIND
 from serin.rollout.actions import Action, Merge, Plan, Reference
+from serin.rollout.auditing import audit
 from serin.rollout.draft import Draft
 from serin.rollout.routes import give_back, held_routes, tell_what_is_lost
 from serin.traffic import gateway_api
@@ -57,6 +58,7 @@ def _finalizers(draft: Draft, names: list[str]) -> Merge:
 
 
 def _plan(draft: Draft, *actions: Action) -> Plan:
+    audit(draft)
     return Plan(
         status=draft.status,
         actions=actions,

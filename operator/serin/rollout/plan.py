@@ -5,6 +5,7 @@ Read it as the list of its sub-steps. Each is one module of this room.
 
 from serin.api.names import FINALIZER
 from serin.rollout.actions import Plan
+from serin.rollout.auditing import audit, drop_logged
 from serin.rollout.deletion import first_of_all, plan_deletion
 from serin.rollout.describe import describe
 from serin.rollout.draft import Draft
@@ -14,6 +15,7 @@ from serin.rollout.recovery import recover_status
 from serin.rollout.requests import reports, take_requests
 from serin.rollout.revisions import follow_spec, target
 from serin.rollout.telling import tell_by
+from serin.rollout.undone import heed_contests, without_fights
 from serin.rollout.world import World
 
 
@@ -32,13 +34,23 @@ def plan(world: World) -> Plan:
     named = target(draft)
     if named is not None:
         follow_spec(draft, named)
+    heed_contests(draft)
     advance(draft)
-    actions = effects(draft, named)
+    actions = without_fights(draft, effects(draft, named))
     describe(draft)
+    audit(draft)
+    by = tell_by(draft)
+    if by is not None and by <= draft.now:
+        drop_logged(draft)
     return Plan(
         status=draft.status,
         actions=(*actions, *reports(draft)),
         notices=tuple(draft.notices),
+<<<<<<< operator/serin/rollout/plan.py
+        tell_by=by,
+=======
         tell_by=tell_by(draft),
+        contests=draft.contests,
+>>>>>>> /tmp/serin/e-tree/operator/serin/rollout/plan.py
         wake_at=min(draft.wakes, default=None),
     )

@@ -9,6 +9,11 @@ from serin.api.action import RolloutActionSpec
 from serin.api.children import Owner
 from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Rejected
+<<<<<<< operator/serin/rollout/world.py
+from serin.audit import Head
+=======
+from serin.rollout.contest import Contest, Target
+>>>>>>> /tmp/serin/e-tree/operator/serin/rollout/world.py
 from serin.workloads import Snapshot
 
 
@@ -31,6 +36,7 @@ class Workload:
     ready: pods that are available to proxies: Ready for `minReadySeconds`.
     settled: its controller has seen the latest spec, so that the numbers below speak about it.
     problem: what its conditions complain about, such as a quota.
+    writer: the field manager that wrote it last, apart from us and its own controller.
     """
 
     uid: str
@@ -38,6 +44,7 @@ class Workload:
     ready: int
     settled: bool
     problem: str | None = None
+    writer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class Observed:
     taken: names that somebody else's objects bear, as (kind, name).
     invalid: the API server's words on a template that it refused, by revision.
     pods: why the pods of a revision are not Ready, by revision.
+    contests: what we wrote to objects that others write, too, and whether they undid it.
     """
 
     config_maps: Mapping[str, str] = field(default_factory=dict)
@@ -87,6 +95,7 @@ class Observed:
     taken: frozenset[tuple[str, str]] = frozenset()
     invalid: Mapping[str, str] = field(default_factory=dict)
     pods: Mapping[str, str] = field(default_factory=dict)
+    contests: Mapping[Target, Contest] = field(default_factory=dict)
     requests: tuple[Request, ...] = ()
 
 
@@ -105,6 +114,7 @@ class World:
     status: what is known: what was decided last, and what was found out since.
     told: the status as it stands in the cluster.
     untold_since: since when the two differ.
+    logged: up to where this one's records are known to be in the audit log; None: no log is kept.
     looking_since: when Serin started; what it did not ask for before that, nobody can be late with.
     """
 
