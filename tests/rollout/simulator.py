@@ -3,6 +3,7 @@
 Pods become Ready and routes are accepted at once, unless a test says otherwise. Nothing of Serin's shell is in here.
 """
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,8 @@ from serin.rollout.actions import (
     Plan,
     Report,
 )
+from serin.rollout.contest import Contest, Target
+from serin.rollout.undone import written
 from serin.rollout.world import Desired, Judgement, Observed, Record, Request, Workload, World
 from serin.workloads import frozen_name, rejected_of, snapshot_of
 from traffic.json_patch import apply_patch
@@ -88,6 +91,7 @@ class Simulator:
     notices: list[Notice] = field(default_factory=list)
     reporting: bool = True
     reports: dict[str, str] = field(default_factory=dict)
+    contests: Mapping[Target, Contest] = field(default_factory=dict)
     weights: list[int] = field(default_factory=list)
     last: Plan | None = None
 
@@ -118,11 +122,13 @@ class Simulator:
             assert decided.wake_at <= decided.tell_by
             self.untold_since = self.untold_since or self.now
         self.notices += decided.notices
+        self.contests = decided.contests
         for action in decided.actions:
             self.actions.append(action)
             if self._finds_other(action):
                 break
             self._do(action)
+            self.contests = written(self.contests, action, self.now)
             if isinstance(action, Create) and action.revision in self.invalid:
                 break  # the executor gives such a plan up
         if self.status.weight is not None and self.weights[-1:] != [self.status.weight]:
@@ -164,6 +170,7 @@ class Simulator:
                 other_routes=tuple(self.other_routes),
                 taken=frozenset(self.taken),
                 invalid=dict(self.invalid),
+                contests=self.contests,
                 requests=tuple(self.requests),
             ),
             status=self.status,

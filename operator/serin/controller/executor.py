@@ -65,12 +65,15 @@ class Executor:
         match action:
             case Create():
                 await self._create(action.object, uid, notes, revision=action.revision)
+                notes.has_written(action)
             case Apply():
                 self._on_written(await self._client.apply(action.object))
+                notes.has_written(action)
             case FreezeConfigMap():
                 await self._freeze(action, notes)
             case Patch():
                 await self._patch(action)
+                notes.has_written(action)
             case Merge():
                 await self._merge(action)
             case Delete():

@@ -3,6 +3,10 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from serin.rollout.actions import Action
+from serin.rollout.contest import Contest, Target
+from serin.rollout.undone import written
+
 TAKEN_FOR = timedelta(seconds=30)
 """Somebody else's object of a name that we want is looked for again after this long."""
 PODS_FOR = timedelta(seconds=15)
@@ -17,6 +21,8 @@ class Notes:
         self._taken: dict[tuple[str, str], datetime] = {}
         self._pods: dict[str, tuple[str | None, datetime]] = {}
         self._invalid: dict[str, str] = {}
+        self.contests: Mapping[Target, Contest] = {}
+        """What the last plan remembers of the objects that others write, too."""
 
     def name_is_taken(self, kind: str, name: str) -> None:
         """An object of this name is there, and not ours."""
@@ -31,6 +37,10 @@ class Notes:
     def looks_again_at(self) -> datetime | None:
         """When a taken name is to be tried again."""
         return min(self._taken.values(), default=None)
+
+    def has_written(self, action: Action) -> None:
+        """An action was carried out."""
+        self.contests = written(self.contests, action, self._now())
 
     def template_is_invalid(self, revision: str, words: str) -> None:
         """The API server refused the template."""

@@ -1,12 +1,13 @@
 """What a plan asks the executor to do. Every action is idempotent: done twice, it has the effect of once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from serin.api.children import Owner
 from serin.api.status import ModelDeploymentStatus
+from serin.rollout.contest import Contest, Target
 from serin.workloads import Snapshot
 
 Object = dict[str, Any]
@@ -112,6 +113,7 @@ class Plan:
     tell_by: when the status is to be written; None: the cluster has it. What was decided is told now, and what it asks
         for is done afterwards.
     wake_at: when the plan is to be made anew, if nothing happens before; None: nothing is due.
+    contests: what to remember of the objects that we write, for the next observation.
     """
 
     status: ModelDeploymentStatus
@@ -119,3 +121,4 @@ class Plan:
     notices: tuple[Notice, ...] = ()
     tell_by: datetime | None = None
     wake_at: datetime | None = None
+    contests: Mapping[Target, Contest] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from serin.api.status import (
 )
 from serin.rollout.draft import Draft
 from serin.rollout.split import settlement
+from serin.rollout.undone import CONTESTED, contested_traffic, is_contested
 
 ROLLING_OUT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
 
@@ -38,8 +39,10 @@ def _numbers(draft: Draft) -> None:
 
 
 def _analysis(draft: Draft) -> None:
-    """Take the judge's latest word over."""
+    """Take the judge's latest word over. While a fight changes the split, it says nothing that is worth a write."""
     judgement = draft.world.judgement
+    if judgement is not None and judgement.analysis.verdict is not Verdict.FAIL and is_contested(draft):
+        return
     known = {draft.status.candidate, draft.world.status.candidate}
     if judgement is not None and judgement.analysis.revision in known:
         draft.set(analysis=judgement.analysis)
@@ -161,6 +164,9 @@ def _stalled(draft: Draft) -> tuple[str, str] | None:
 def _traffic_fact(draft: Draft) -> Fact:
     if draft.status.stable is None:
         return FALSE, "NoStable", "no version is routed to yet"
+    fight = contested_traffic(draft)
+    if fight is not None:
+        return FALSE, CONTESTED, fight
     # Who joins or leaves the route without traffic shifts none.
     shifts = _carriers(draft.status) != _carriers(draft.world.status)
     route = settlement(draft.world, draft.status if shifts else draft.world.status)

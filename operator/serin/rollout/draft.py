@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from serin.api.status import HistoryEntry, ModelDeploymentStatus, Outcome, Phase, RevisionStatus, Role
 from serin.rollout.actions import Notice, Reference
+from serin.rollout.contest import Contest, Target
 from serin.rollout.world import Desired, Observed, Workload, World
 
 HISTORY_LIMIT = 10
@@ -26,6 +27,8 @@ class Draft:
         """Whether the status holds what could not be found out again."""
         self.blocked: tuple[str, str] | None = None
         """Reason and message of what only a person can mend."""
+        self.contests: dict[Target, Contest] = dict(world.observed.contests)
+        """What others do to the objects that we write."""
 
     @property
     def desired(self) -> Desired:

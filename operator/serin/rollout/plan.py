@@ -46,11 +46,7 @@ def plan(world: World) -> Plan:
         status=draft.status,
         actions=(*actions, *reports(draft)),
         notices=tuple(draft.notices),
-<<<<<<< operator/serin/rollout/plan.py
         tell_by=by,
-=======
-        tell_by=tell_by(draft),
         contests=draft.contests,
->>>>>>> /tmp/serin/e-tree/operator/serin/rollout/plan.py
         wake_at=min(draft.wakes, default=None),
     )

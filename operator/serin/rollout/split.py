@@ -7,6 +7,7 @@ from datetime import datetime
 from serin.api.children import revision_name
 from serin.api.spec import GatewayAPITraffic, ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus
+from serin.rollout.contest import Target
 from serin.rollout.world import World
 from serin.traffic import gateway_api, service
 
@@ -48,11 +49,21 @@ def replaced_backend(world: World) -> str:
     return (own.backend if own else None) or world.desired.owner.name
 
 
+def carrier_of_traffic(world: World) -> Target:
+    """The object that carries the traffic: the route, or without one the Service of the ModelDeployment's name."""
+    if world.desired.spec.traffic is None:
+        return "Service", world.desired.owner.name
+    return "HTTPRoute", route_name(world)
+
+
 def settlement(world: World, status: ModelDeploymentStatus) -> Settlement:
     """Compare what was decided with what the route has and its controller accepted."""
     wanted = wanted_split(status, world.desired.owner.name)
     if not wanted:
         return Settlement(settled=True)
+    contest = world.observed.contests.get(carrier_of_traffic(world))
+    if contest is not None and contest.is_restless(world.now):
+        return Settlement(settled=False, message=contest.words)
     traffic = world.desired.spec.traffic
     if traffic is None:
         return _service_settlement(world, wanted)

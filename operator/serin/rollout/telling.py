@@ -22,7 +22,8 @@ def tell_by(draft: Draft) -> datetime | None:
     if status == told:
         return None
     news = _words(status) != _words(told)
-    if draft.told_at_once or _decisions(status) != _decisions(told) or (news and draft.blocked is not None):
+    blocked = draft.blocked is not None and status.message != told.message
+    if draft.told_at_once or _decisions(status) != _decisions(told) or blocked:
         return draft.now
     by = (draft.world.untold_since or draft.now) + timedelta(seconds=draft.world.status_refresh_seconds)
     if status.last_progress_at is not None and news:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from serin.rollout.draft import Draft
+from serin.rollout.undone import is_contested
 
 PODS_LOOK_AGAIN = timedelta(seconds=10)
 REFUSAL_COUNTS_AFTER = timedelta(seconds=3)
@@ -36,7 +37,7 @@ def deadline_passed(draft: Draft) -> bool:
     The time that Serin was down does not count: it may have been stopped before it asked for them.
     """
     last = draft.status.last_progress_at
-    if last is None:
+    if last is None or is_contested(draft):
         return False
     end = max(last, draft.world.looking_since or last) + draft.desired.spec.progress_deadline
     draft.wake(end)

@@ -9,11 +9,8 @@ from serin.api.action import RolloutActionSpec
 from serin.api.children import Owner
 from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Rejected
-<<<<<<< operator/serin/rollout/world.py
 from serin.audit import Head
-=======
 from serin.rollout.contest import Contest, Target
->>>>>>> /tmp/serin/e-tree/operator/serin/rollout/world.py
 from serin.workloads import Snapshot
 
 
