@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from serin.cluster.resources import DEPLOYMENT, HTTP_ROUTE, ObjectKey
-from serin.controller.store import Store
+from serin.controller.store import Store, slim_deployment
 
 FRAUD, OTHER = ObjectKey("ml", "fraud"), ObjectKey("ml", "other")
 ROUTE, CHILD = ObjectKey("ml", "front"), ObjectKey("ml", "fraud-7s9cthjrc2")
@@ -49,3 +49,33 @@ def test_an_object_whose_label_changes_goes_over_to_the_other_model() -> None:
     assert set(woken) == {FRAUD, OTHER}
     changed(CHILD, None)
     assert list(cache.children(OTHER, DEPLOYMENT)) == []
+
+
+def deployment(version: int, *, ready: int, words: str = "", failure: str = "False") -> dict[str, Any]:
+    item = labeled(version, "fraud")
+    conditions = [
+        {"type": "Available", "status": "True", "message": words},
+        {"type": "ReplicaFailure", "status": failure, "message": "quota"},
+    ]
+    counts = {"observedGeneration": 1, "availableReplicas": ready, "updatedReplicas": version}
+    writers = [{"manager": "kube-controller-manager", "subresource": "status", "time": str(version), "fieldsV1": {}}]
+    item["metadata"] |= {"generation": 1, "managedFields": writers}
+    item |= {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 2, "template": {"big": 1}}}
+    return slim_deployment({**item, "status": {**counts, "conditions": conditions}})
+
+
+def test_a_change_of_what_no_plan_reads_wakes_nobody() -> None:
+    woken: list[ObjectKey] = []
+    cache = store(woken)
+    changed = cache.child_changed(DEPLOYMENT)
+    changed(CHILD, deployment(1, ready=0))
+    assert len(woken) == 1
+    changed(CHILD, deployment(2, ready=0, words="other words"))
+    assert len(woken) == 1, "another updatedReplicas, other words, another time"
+    [kept] = cache.children(FRAUD, DEPLOYMENT)
+    assert kept["metadata"]["resourceVersion"] == "2", "it is the newest all the same"
+    changed(CHILD, deployment(3, ready=1))
+    changed(CHILD, deployment(4, ready=1, failure="True"))
+    assert len(woken) == 3, "a pod that is ready, and a quota that is full, are news"
+    changed(CHILD, None)
+    assert len(woken) == 4

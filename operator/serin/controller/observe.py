@@ -169,12 +169,12 @@ def _records(store: Store, key: ObjectKey, owner: Owner) -> dict[str, Record]:
 
 
 def _workload(item: Object) -> Workload:
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
+    metadata, spec, status = item["metadata"], item["spec"], item["status"]
     return Workload(
         uid=metadata["uid"],
-        replicas=spec.get("replicas", 1),
-        ready=status.get("availableReplicas", 0),
-        settled=status.get("observedGeneration", 0) >= metadata["generation"],
+        replicas=spec["replicas"],
+        ready=status["availableReplicas"],
+        settled=status["observedGeneration"] >= metadata["generation"],
         problem=deployment_problem(item),
         writer=writer_of(item),
     )

@@ -38,7 +38,7 @@ from serin.controller.journal import Journal, JournalMetrics, place_of
 from serin.controller.loop import Loop
 from serin.controller.queue import QueueMetrics, WorkQueue
 from serin.controller.settings import Settings, SettingsError
-from serin.controller.store import Store, slim_config_map, slim_route
+from serin.controller.store import Store, slim_config_map, slim_deployment, slim_writers
 
 logger = logging.getLogger(__name__)
 
@@ -108,11 +108,11 @@ class Operator:
         )
         self._primary = PrimaryReflector(client, on_change=self._store.primary_changed, namespace=settings.namespace)
         self._reflectors = [
-            self._reflector(DEPLOYMENT, selector=MODEL_LABEL),
-            self._reflector(SERVICE, selector=MODEL_LABEL),
+            self._reflector(DEPLOYMENT, transform=slim_deployment, selector=MODEL_LABEL),
+            self._reflector(SERVICE, transform=slim_writers, selector=MODEL_LABEL),
             self._reflector(CONTROLLER_REVISION, selector=MODEL_LABEL),
             self._reflector(CONFIG_MAP, transform=slim_config_map),
-            self._reflector(HTTP_ROUTE, transform=slim_route, optional=True),
+            self._reflector(HTTP_ROUTE, transform=slim_writers, optional=True),
         ]
 
     @property

@@ -30,13 +30,37 @@ def slim_config_map(manifest: Object) -> Object:
     }
 
 
-def slim_route(manifest: Object) -> Object:
-    """Of who manages which field of a route only who, and when last: the fields are the bigger half of an object."""
+def slim_writers(manifest: Object) -> Object:
+    """Of who manages which field of an object only who, and when last: the fields are the bigger half of an object."""
     metadata = manifest["metadata"]
     kept = ("manager", "operation", "subresource", "time")
     writers = metadata.get("managedFields") or ()
     metadata["managedFields"] = [{part: writer[part] for part in kept if part in writer} for writer in writers]
     return manifest
+
+
+def slim_deployment(manifest: Object) -> Object:
+    """Of a Deployment what plans read. Its template is the bigger part, and its status changes more often than that."""
+    metadata, status = slim_writers(manifest)["metadata"], manifest.get("status") or {}
+    kept = ("name", "namespace", "uid", "resourceVersion", "generation", "labels", "ownerReferences")
+    return {
+        "apiVersion": manifest["apiVersion"],
+        "kind": manifest["kind"],
+        "metadata": {
+            **{part: metadata[part] for part in kept if part in metadata},
+            "managedFields": [each for each in metadata["managedFields"] if each.get("subresource") != "status"],
+        },
+        "spec": {"replicas": manifest["spec"].get("replicas", 1)},
+        "status": {
+            "observedGeneration": status.get("observedGeneration", 0),
+            "availableReplicas": status.get("availableReplicas", 0),
+            "conditions": [
+                {part: each.get(part) for part in ("type", "status", "reason", "message")}
+                for each in status.get("conditions") or ()
+                if (each.get("type"), each.get("status")) in {("ReplicaFailure", "True"), ("Progressing", "False")}
+            ],
+        },
+    }
 
 
 class Store:
@@ -97,7 +121,7 @@ class Store:
 
         def on_change(key: ObjectKey, manifest: Object | None) -> None:
             before = self._objects[resource].get(key)
-            if not self._keep(resource, key, manifest):
+            if not self._keep(resource, key, manifest) or _says_the_same(before, manifest):
                 return
             for owner in _owners(resource, key, before) | _owners(resource, key, manifest):
                 self._enqueue(owner)
@@ -136,6 +160,16 @@ class Store:
             self._interests[key] = interests
         for wanted in interests:
             self._interested[wanted].add(key)
+
+
+def _says_the_same(before: Object | None, after: Object | None) -> bool:
+    """Whether a change is one of what nobody reads: it wakes no ModelDeployment."""
+    if before is None or after is None or before.keys() != after.keys():
+        return False
+    metadata = ({**it["metadata"], "resourceVersion": ""} for it in (before, after))
+    return next(metadata) == next(metadata) and all(
+        before[part] == after[part] for part in before if part != "metadata"
+    )
 
 
 def _version(manifest: Object) -> int:
