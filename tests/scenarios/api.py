@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -151,6 +152,15 @@ def session_of(kubeconfig: Path) -> Iterator[tuple[requests.Session, str]]:
             _file(folder, "tls.key", user, "client-key"),
         )
         yield session, cluster["server"]
+
+
+def administrator(kubeconfig: Path) -> tuple[ssl.SSLContext, str]:
+    """How the kubeconfig's user speaks TLS to the API server, and the server's URL, for a client that is no session."""
+    with session_of(kubeconfig) as (session, url):
+        context = ssl.create_default_context(cafile=str(session.verify))
+        assert isinstance(session.cert, tuple)
+        context.load_cert_chain(*session.cert)
+    return context, url
 
 
 def _file(folder: str, name: str, part: Object, key: str) -> str:
