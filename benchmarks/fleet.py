@@ -40,6 +40,7 @@ QUERY_DELAY = timedelta(seconds=1)
 UNUSED = ("contour", "envoy", "prometheus", "coredns", "kubelet", "containerd", "kube-proxy")
 """Parts of the local cluster that nothing here needs."""
 LONGEST = 3600.0
+LOOP_LAG, PLANS = "serin_event_loop_lag_seconds", "serin_reconcile_duration_seconds_count"
 
 
 @dataclass
@@ -51,9 +52,11 @@ class Phase:
     cpu_before: float
     queries_before: int
     lags_before: int
+    plans_before: float
     end: float = 0.0
     cpu: float = 0.0
     queries: int = 0
+    plans: float = 0.0
     tick_lags: list[float] = field(default_factory=list)
     loop_lags: list[float] = field(default_factory=list)
     peak: float = 0.0
@@ -83,7 +86,8 @@ class Fleet:
         """Begin to measure."""
         facts = self.facts()
         self.process.reset_peak()
-        begun = Phase(title, time.time(), self.process.cpu_seconds, facts["queries"], len(facts["lags"]))
+        plans = _metric(self.process.url(), PLANS)
+        begun = Phase(title, time.time(), self.process.cpu_seconds, facts["queries"], len(facts["lags"]), plans)
         self.phases.append(begun)
         return begun
 
@@ -92,6 +96,7 @@ class Fleet:
         facts, done = self.facts(), self.phases[-1]
         done.end, done.cpu = time.time(), self.process.cpu_seconds - done.cpu_before
         done.queries, done.tick_lags = facts["queries"] - done.queries_before, facts["lags"][done.lags_before :]
+        done.plans = _metric(self.process.url(), PLANS) - done.plans_before
         done.peak, done.after = self.process.peak_megabytes, self.process.megabytes
         print(f"{done.title}: {done.end - done.begin:.0f} s, CPU {done.cpu:.1f} s", flush=True)
 
@@ -100,7 +105,7 @@ class Fleet:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             await asyncio.sleep(min(5.0, left))
-            self.phases[-1].loop_lags.append(await asyncio.to_thread(_loop_lag, self.process.url()))
+            self.phases[-1].loop_lags.append(await asyncio.to_thread(_metric, self.process.url(), LOOP_LAG))
 
     async def until(self, holds: Callable[[Sequence[Object], Sequence[Object]], bool], what: str) -> None:
         """Wait until a condition holds of all ModelDeployments and their Deployments."""
@@ -115,9 +120,9 @@ class Fleet:
         raise RuntimeError(f"{what}: not within {LONGEST:.0f} s; the operator's log ends\n{self.process.tail()}")
 
 
-def _loop_lag(url: str) -> float:
+def _metric(url: str, name: str) -> float:
     text = requests.get(f"{url}/metrics", timeout=60).text
-    line = next(line for line in text.splitlines() if line.startswith("serin_event_loop_lag_seconds "))
+    line = next(line for line in text.splitlines() if line.startswith(f"{name} "))
     return float(line.split()[1])
 
 
@@ -205,6 +210,7 @@ def _report(fleet: Fleet, calls: Sequence[Call], cluster: str) -> None:
         ("API calls in all", [str(_no_watches(it)) for it in counted]),
         ("API calls per second", [f"{_no_watches(it) / s:.2f}" for it, s in zip(counted, seconds, strict=True)]),
         ("API calls per ModelDeployment", [f"{_no_watches(it) / fleet.number:.1f}" for it in counted]),
+        ("plans per ModelDeployment", [f"{it.plans / fleet.number:.1f}" for it in fleet.phases]),
         ("CPU seconds per ModelDeployment", [f"{it.cpu / fleet.number:.4f}" for it in fleet.phases]),
         ("CPU, percent of a core", [f"{it.cpu / s * 100:.1f}" for it, s in zip(fleet.phases, seconds, strict=True)]),
         ("peak memory, MB", [f"{it.peak:.0f}" for it in fleet.phases]),

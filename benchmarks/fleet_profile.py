@@ -1,4 +1,7 @@
-"""Where a process spends its processor time, by py-spy, which looks at it from outside a hundred times a second."""
+"""Where a process spends its processor time, by py-spy, which looks at it from outside a hundred times a second.
+
+It does not stop the process for that: a few stacks are torn, and what the process takes stays what it is.
+"""
 
 import re
 import shutil
@@ -32,7 +35,15 @@ def recorded(process: Process, path: Path | None) -> Iterator[None]:
     program = shutil.which("py-spy")
     if program is None:
         raise RuntimeError("--profile needs py-spy on the PATH: pip install py-spy")
-    command = [program, "record", f"--pid={process.child.pid}", f"--rate={RATE}", "--format=raw", "--full-filenames"]
+    command = [
+        program,
+        "record",
+        f"--pid={process.child.pid}",
+        f"--rate={RATE}",
+        "--format=raw",
+        "--full-filenames",
+        "--nonblocking",
+    ]
     with subprocess.Popen(
         [*command, f"--output={path}", "--duration=unlimited", "--gil"],
         stdout=subprocess.DEVNULL,

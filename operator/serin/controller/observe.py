@@ -19,7 +19,9 @@ from serin.cluster.resources import (
     ROLLOUT_ACTION,
     SERVICE,
     ObjectKey,
+    key_of,
 )
+from serin.controller.memo import Memo
 from serin.controller.store import DIGEST, Store
 from serin.rollout.contest import writer_of
 from serin.rollout.split import route_name_of
@@ -54,8 +56,10 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
     Raises:
         ValueError: its spec cannot be read; the message names the field.
     """
-    desired = _desired(manifest)
-    told = _status(manifest)
+    memo = store.memo(key_of(manifest))
+    memo.begin()
+    desired = _desired(manifest, memo)
+    told = _status(manifest, memo)
     # What somebody else has written meanwhile is not what was gone on from.
     known = untold if untold is not None and untold.told == told else None
     return World(
@@ -72,21 +76,21 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
     )
 
 
-def _desired(manifest: Object) -> Desired:
+def _desired(manifest: Object, memo: Memo) -> Desired:
     metadata = manifest["metadata"]
     return Desired(
         owner=Owner(metadata["namespace"], metadata["name"], metadata["uid"]),
         generation=metadata["generation"],
         resource_version=metadata["resourceVersion"],
-        spec=ModelDeploymentSpec.model_validate(manifest["spec"]),
+        spec=memo.read("spec", manifest["spec"], ModelDeploymentSpec.model_validate),
         finalizers=tuple(metadata.get("finalizers") or ()),
         deleting_since=parse_time(deleted) if (deleted := metadata.get("deletionTimestamp")) else None,
     )
 
 
-def _status(manifest: Object) -> ModelDeploymentStatus:
+def _status(manifest: Object, memo: Memo) -> ModelDeploymentStatus:
     try:
-        return ModelDeploymentStatus.model_validate(manifest.get("status") or {})
+        return memo.read("status", manifest.get("status") or {}, ModelDeploymentStatus.model_validate)
     except ValueError:
         logger.warning("The status of %s cannot be read and is rebuilt", manifest["metadata"]["name"], exc_info=True)
         return ModelDeploymentStatus()
@@ -155,7 +159,7 @@ def _records(store: Store, key: ObjectKey, owner: Owner) -> dict[str, Record]:
         if revision is None or not is_controlled_by(item, owner.uid):
             continue
         try:
-            snapshot = snapshot_of(item)
+            snapshot = store.memo(key).read((revision, "snapshot"), item, snapshot_of)
         except ValueError as error:
             logger.warning("%s", error)
             continue

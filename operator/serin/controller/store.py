@@ -10,6 +10,7 @@ from serin.api.names import MODEL_LABEL
 from serin.cluster.client import Object
 from serin.cluster.reflector import OnChange
 from serin.cluster.resources import CONFIG_MAP, HTTP_ROUTE, MODEL_DEPLOYMENT, ROLLOUT_ACTION, ObjectKey, Resource
+from serin.controller.memo import Memo
 from serin.controller.notes import Notes
 from serin.workloads import config_map_digest, config_map_references
 
@@ -80,6 +81,7 @@ class Store:
         self._interested: dict[tuple[Resource, ObjectKey], set[ObjectKey]] = defaultdict(set)
         self._interests: dict[ObjectKey, set[tuple[Resource, ObjectKey]]] = {}
         self._notes: dict[ObjectKey, Notes] = {}
+        self._memos: dict[ObjectKey, Memo] = {}
 
     def get(self, resource: Resource, key: ObjectKey) -> Object | None:
         """One object as it was last seen."""
@@ -103,6 +105,10 @@ class Store:
         """Drop what the executor learnt: it is to be learnt anew."""
         self._notes.clear()
 
+    def memo(self, key: ObjectKey) -> Memo:
+        """What was read from a ModelDeployment and its children."""
+        return self._memos.setdefault(key, Memo())
+
     def primary_changed(self, resource: Resource, key: ObjectKey, manifest: Object | None) -> None:
         """A ModelDeployment or a RolloutAction was made, has changed, or is gone."""
         if not self._keep(resource, key, manifest):
@@ -111,6 +117,7 @@ class Store:
             self._set_interests(key, _interests(key, manifest) if manifest else set())
             if manifest is None:
                 self._notes.pop(key, None)
+                self._memos.pop(key, None)
             self._enqueue(key)
         elif manifest is not None:
             for target in _owners(resource, key, manifest):

@@ -32,9 +32,10 @@ def target(draft: Draft) -> Target | None:
         return None
     digests = {ref.name: observed.config_maps[ref.name] for ref in references if ref.name in observed.config_maps}
     snapshot = take_snapshot(spec, draft.desired.owner.name, digests)
-    for revision, record in observed.records.items():
-        if record.snapshot == snapshot:
-            return Target(revision, snapshot)
+    for same in (Snapshot.looks_like, Snapshot.__eq__):
+        for revision, record in observed.records.items():
+            if same(record.snapshot, snapshot):
+                return Target(revision, snapshot)
     return Target(_free_name(draft, snapshot), snapshot)
 
 

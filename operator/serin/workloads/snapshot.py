@@ -41,6 +41,11 @@ class Snapshot:
         """The model's name: the ModelDeployment's unless given."""
         return self.model.name or self.model_deployment
 
+    def looks_like(self, other: "Snapshot") -> bool:
+        """Whether both are the same revision at first sight, which is cheap; if not, they may be all the same."""
+        mine = (self.model_deployment, self.model, self.target_port, self.config_maps, self.template)
+        return mine == (other.model_deployment, other.model, other.target_port, other.config_maps, other.template)
+
     @cached_property
     def identity(self) -> str:
         """What tells revisions apart, as canonical JSON: all but the lineage and the scheme."""
