@@ -10,6 +10,7 @@ from cluster_room.support import QUICK, config_map, reflecting, run
 from fakes.apiserver import Delay, Drop, FakeApiServer, Refuse, Silence, on
 from fakes.waiting import until
 from serin.cluster.client import KubeClient
+from serin.cluster.reflector import Reflector
 from serin.cluster.resources import CONFIG_MAP, HTTP_ROUTE
 
 WATCHES = on("GET", "configmaps", watch=True)
@@ -163,6 +164,24 @@ def test_it_waits_for_a_server_that_fails_and_that_is_only_starting() -> None:
         server.faults.add(starting, LISTS, times=6)
         async with reflecting(client) as (reflector, _):
             await reflector.synced.wait()
+
+    run(test)
+
+
+def test_it_tells_each_time_that_the_server_could_not_be_asked() -> None:
+    async def test(server: FakeApiServer, client: KubeClient) -> None:
+        blind: list[None] = []
+        reflector = Reflector(
+            client, CONFIG_MAP, on_change=lambda *_: None, on_blind=lambda: blind.append(None), patience=QUICK
+        )
+        running = asyncio.create_task(reflector.run())
+        await until(server.watches.count)
+        assert not blind
+        server.faults.add(Refuse(503), WATCHES, times=3)
+        server.watches.cut()
+        await until(lambda: len(blind) >= 3)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
     run(test)
 

@@ -61,6 +61,7 @@ class Reflector:
         selector: str = "",
         optional: bool = False,
         transform: Transform = slim,
+        on_blind: Callable[[], None] = lambda: None,
         patience: Patience = Patience(),
     ) -> None:
         """Prepare; `run` does the work.
@@ -73,6 +74,7 @@ class Reflector:
             selector: a label selector.
             optional: a cluster without the kind is served all the same.
             transform: reduces an object to what is worth keeping in memory.
+            on_blind: told each time that the API server could not be asked: what is known may be old.
             patience: the time limits.
         """
         self.resource = resource
@@ -84,6 +86,7 @@ class Reflector:
         self._selector = selector
         self._optional = optional
         self._transform = transform
+        self._on_blind = on_blind
         self._patience = patience
         self._known: dict[ObjectKey, str] = {}
         self._seen_until = 0
@@ -175,6 +178,7 @@ class Reflector:
             await self._pause_without_kind(error)
             return
         self._failures += 1
+        self._on_blind()
         delay = min(self._patience.first_retry * 2 ** min(self._failures - 1, 10), self._patience.longest_retry)
         # A refusal by RBAC will not pass by itself: it is worth a warning at once.
         level = logging.WARNING if self._failures >= 3 or isinstance(error, Forbidden) else logging.INFO

@@ -248,7 +248,12 @@ class Operator:
 
     def _reflector(self, resource: Resource, **options: Any) -> Reflector:
         on_change = self._store.child_changed(resource)
-        return Reflector(self._client, resource, on_change=on_change, namespace=self._settings.namespace, **options)
+        options |= {"on_change": on_change, "on_blind": self._was_blind, "namespace": self._settings.namespace}
+        return Reflector(self._client, resource, **options)
+
+    def _was_blind(self) -> None:
+        """What could not be seen, nobody is late with."""
+        self._loop.looking_since = self._time.now()
 
     def _take_written(self, item: Object) -> None:
         """What a write made of an object is known at once, not only when the watch tells."""
