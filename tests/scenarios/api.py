@@ -81,10 +81,10 @@ class Api:
         """Create an object."""
         return self._call("POST", self._path(manifest["kind"]), json=manifest)
 
-    def patch(self, kind: str, name: str, body: Object) -> Object:
-        """Merge patch."""
-        headers = {"Content-Type": "application/merge-patch+json"}
-        return self._call("PATCH", self._path(kind, name), data=json.dumps(body), headers=headers)
+    def patch(self, kind: str, name: str, body: Object, *, manager: str = "user") -> Object:
+        """Merge patch, by a field manager."""
+        options = {"params": {"fieldManager": manager}, "headers": {"Content-Type": "application/merge-patch+json"}}
+        return self._call("PATCH", self._path(kind, name), data=json.dumps(body), **options)
 
     def delete(self, kind: str, name: str) -> None:
         """Delete an object."""
