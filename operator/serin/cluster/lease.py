@@ -11,17 +11,17 @@ import logging
 import random
 import secrets
 import socket
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from serin.cluster.client import KubeClient, Object
 from serin.cluster.errors import ApiError, Conflict, NotFound, NotLeading
+from serin.cluster.lease_view import LeaseView
 from serin.cluster.metrics import ElectionMetrics
 from serin.cluster.resources import LEASE
+from serin.cluster.steady import MachineTime, SteadyTime
 
 logger = logging.getLogger(__name__)
 
@@ -40,28 +40,6 @@ class Terms:
     """How long one request may take: less than `retry`, so that one that hangs costs one renewal."""
     watch: float = 290.0
     """A standby begins its watch of the Lease anew after so long."""
-
-
-class SteadyTime(Protocol):
-    """A clock that only goes forward, and a way to wait. Tests bring one of their own."""
-
-    def now(self) -> float:
-        """Seconds since some moment."""
-
-    async def sleep_until(self, when: float) -> None:
-        """Return at that time."""
-
-
-class MachineTime(SteadyTime):
-    """The machine's steady clock. It counts the time that the machine was suspended, too: others went on meanwhile."""
-
-    def now(self) -> float:
-        """Seconds since the machine started."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-    async def sleep_until(self, when: float) -> None:
-        """Sleep."""
-        await asyncio.sleep(max(0.0, when - self.now()))
 
 
 def new_identity() -> str:
@@ -108,12 +86,7 @@ class Elector:
         self._deadline = 0.0
         self._may_hold = False
         """Whether the Lease may bear our name: a claim was sent since it was last seen to bear another."""
-        self._lease: Object | None = None
-        """The Lease as it was last seen; None: look first."""
-        self._seen: Mapping[str, Any] = {}
-        """What it said, and since when it says so by our clock."""
-        self._seen_at = 0.0
-        self._heard_at = 0.0
+        self._view = LeaseView(namespace, name, identity)
         self._trouble = self._leader = ""
         self._turn = asyncio.Event()
         """Something has happened that the next attempt should not wait for."""
@@ -165,13 +138,13 @@ class Elector:
         for _ in range(2):
             # A renewal that was cut off may have had its effect: then the version is another one than we know.
             try:
-                if self._lease is None:
+                if self._view.present is None:
                     await self._look()
-                if self._lease is None or self._holder() != self.identity:
+                if not self._view.ours:
                     return
-                await self._bounded(self._client.replace(self._filled(holder="", seconds=1)))
+                await self._bounded(self._client.replace(self._view.released()))
             except Conflict:
-                self._lease = None
+                self._view.present = None
             except (ApiError, TimeoutError) as error:
                 logger.warning("The Lease could not be given back, others wait until it runs out: %s", _words(error))
                 return
@@ -190,9 +163,11 @@ class Elector:
             except Conflict:
                 # Somebody was faster, or an earlier attempt had its effect unheard: look at once, but not for ever.
                 conflicts += 1
-                self._lease, again = None, began + (self._retry() if conflicts > 1 else 0.0)
+                self._view.present = None
+                again = began + (self._retry() if conflicts > 1 else 0.0)
             except (ApiError, TimeoutError) as error:
-                self._lease, again = None, began + self._retry()
+                self._view.present = None
+                again = began + self._retry()
                 self._tell_trouble(error)
             await self._sleep_until(again)
 
@@ -200,87 +175,45 @@ class Elector:
         """Look if need be, and get or keep the Lease if it is to be had; returns when to try again."""
         if self._leading and began >= self._deadline:
             self._end(f"it could not be renewed for {self._terms.renew_deadline:g} s")
-        if self._lease is None:
+        view = self._view
+        # Of a live leader something is heard every two seconds. Silence may also be our watch's.
+        silent = not self._leading and began >= view.heard_at + 2 * self._terms.retry
+        if view.present is None or silent:
             await self._look()
-        holder = self._holder()
-        if self._leading and holder not in {self.identity, ""}:
-            self._end(f"it is {holder}'s")
-        if holder != self.identity and not self._is_free():
-            self._stand_by(holder)
-            # Of a live leader something is heard every two seconds. Silence may also be our watch's.
-            return min(self._heard_at + 2 * self._terms.retry, self._free_at())
+        if self._leading and view.holder and not view.ours:
+            self._end(f"it is {view.holder}'s")
+        free_at = view.free_at(self._terms.duration)
+        if not view.ours and self._time.now() < free_at:
+            self._stand_by(view.holder)
+            return min(view.heard_at + 2 * self._terms.retry, free_at)
         await self._claim()
         return began + self._terms.retry
 
     async def _look(self) -> None:
         try:
-            self._see(await self._bounded(self._client.get(LEASE, self._namespace, self._name)))
+            found = await self._bounded(self._client.get(LEASE, self._namespace, self._name))
         except NotFound:
-            self._heard_at, self._lease = self._time.now(), None
-        self._may_hold = self._holder() == self.identity
+            found = None
+        self._view.see(found, self._time.now())
+        self._may_hold = self._view.ours
 
     async def _claim(self) -> None:
         """Take the Lease, or renew it."""
         sent = self._time.now()
         self._may_hold = True
-        manifest = self._filled(holder=self.identity, seconds=round(self._terms.duration))
-        if self._lease is None:
-            written = await self._bounded(self._client.create(manifest))
-        else:
-            written = await self._bounded(self._client.replace(manifest))
-        self._see(written)
+        send = self._client.create if self._view.present is None else self._client.replace
+        written = await self._bounded(send(self._view.claimed(self._terms.duration)))
+        self._view.see(written, self._time.now())
         self._trouble = ""
         self._deadline = sent + self._terms.renew_deadline
         if not self._leading and self._time.now() < self._deadline:
             self._begin()
 
-    def _filled(self, *, holder: str, seconds: int) -> Object:
-        """The Lease as it was seen, with a new holder or a new time."""
-        present: Object = self._lease or {
-            "apiVersion": LEASE.api_version,
-            "kind": LEASE.kind,
-            "metadata": {"namespace": self._namespace, "name": self._name},
-        }
-        spec = dict(present.get("spec") or {})
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        changes_hands = (spec.get("holderIdentity") or "") != holder
-        transitions = spec.get("leaseTransitions") or 0
-        # As client-go counts: each time that another one begins to hold it.
-        spec["leaseTransitions"] = transitions + (changes_hands and bool(holder) and self._lease is not None)
-        if changes_hands or not spec.get("acquireTime"):
-            spec["acquireTime"] = now
-        spec |= {"holderIdentity": holder, "leaseDurationSeconds": seconds, "renewTime": now}
-        return {**present, "spec": spec}
-
-    def _see(self, lease: Object) -> None:
-        """Take in what the Lease says; its time counts from when it began to say so."""
-        self._heard_at = self._time.now()
-        self._lease = lease
-        spec = lease.get("spec") or {}
-        if spec != self._seen:
-            self._seen, self._seen_at = spec, self._heard_at
-
-    def _holder(self) -> str:
-        return str(((self._lease or {}).get("spec") or {}).get("holderIdentity") or "")
-
-    def _free_at(self) -> float:
-        """When nobody can be leading by what was seen last.
-
-        A Lease that was deleted by hand is not free before that either: whoever held it may not know yet.
-        """
-        holder = self._seen.get("holderIdentity") or ""
-        if holder in {"", self.identity}:
-            return self._seen_at
-        return self._seen_at + max(self._terms.duration, float(self._seen.get("leaseDurationSeconds") or 0))
-
-    def _is_free(self) -> bool:
-        return self._time.now() >= self._free_at()
-
     async def _listen(self) -> None:
         """While another one leads, hear at once that it has let go. Only speed hangs on it."""
         while True:
             await self._standby.wait()
-            lease = self._lease
+            lease = self._view.present
             try:
                 if lease is not None:
                     await self._hear(lease["metadata"]["resourceVersion"])
@@ -303,18 +236,15 @@ class Elector:
                     return
                 if event.type == "BOOKMARK" or event.object["metadata"]["name"] != self._name:
                     continue
-                if event.type == "DELETED":
-                    self._lease, self._heard_at = None, self._time.now()
-                else:
-                    self._see(event.object)
-                if event.type == "DELETED" or not self._holder():
+                self._view.see(None if event.type == "DELETED" else event.object, self._time.now())
+                if not self._view.holder:
                     self._turn.set()
 
     async def _end_in_time(self) -> None:
         """The hard deadline: it needs no answer from anybody."""
         while True:
             await self._time.sleep_until(self._deadline if self._leading else self._time.now() + self._terms.retry)
-            if self.overdue:
+            if self._leading and not self.leads:
                 self._end(f"it could not be renewed for {self._terms.renew_deadline:g} s")
 
     def _begin(self) -> None:
