@@ -30,6 +30,12 @@ def test_every_link_on_a_page_leads_to_a_file_that_is_there(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    for target in re.findall(r"`(tests/[^`\s]+\.py)`", page.read_text()):
+        assert (ROOT / target).is_file(), f"{page.name} names {target}"
+
+
 def test_the_readme_shows_a_manifest_that_fits_on_a_screen() -> None:
     readme = (ROOT / "README.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
