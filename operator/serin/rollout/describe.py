@@ -10,7 +10,6 @@ from serin.api.status import (
     Verdict,
 )
 from serin.rollout.draft import Draft
-from serin.rollout.split import settlement
 from serin.rollout.undone import CONTESTED, contested_traffic, is_contested
 
 ROLLING_OUT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
@@ -169,7 +168,7 @@ def _traffic_fact(draft: Draft) -> Fact:
         return FALSE, CONTESTED, fight
     # Who joins or leaves the route without traffic shifts none.
     shifts = _carriers(draft.status) != _carriers(draft.world.status)
-    route = settlement(draft.world, draft.status if shifts else draft.world.status)
+    route = draft.settlement(draft.status if shifts else draft.world.status)
     split = ", ".join(f"{e.revision} {e.weight} %" for e in draft.status.revisions if e.weight is not None)
     return (TRUE, "Accepted", split) if route.settled else (FALSE, "Pending", route.message)
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from serin.api.status import HistoryEntry, ModelDeploymentStatus, Outcome, Phase, RevisionStatus, Role
 from serin.rollout.actions import Notice, Reference
 from serin.rollout.contest import Contest, Target
+from serin.rollout.split import Settlement, settlement, wanted_split
 from serin.rollout.world import Desired, Observed, Workload, World
 
 HISTORY_LIMIT = 10
@@ -29,6 +30,7 @@ class Draft:
         """Reason and message of what only a person can mend."""
         self.contests: dict[Target, Contest] = dict(world.observed.contests)
         """What others do to the objects that we write."""
+        self._settlements: dict[frozenset[tuple[str, int]], Settlement] = {}
 
     @property
     def desired(self) -> Desired:
@@ -102,6 +104,13 @@ class Draft:
             return True
         workload = self.workload(name)
         return workload is not None and workload.settled and workload.ready >= pods
+
+    def settlement(self, status: ModelDeploymentStatus) -> Settlement:
+        """Whether the route carries the split that a status decides, looked at once for each split."""
+        split = frozenset(wanted_split(status, self.desired.owner.name).items())
+        if split not in self._settlements:
+            self._settlements[split] = settlement(self.world, status)
+        return self._settlements[split]
 
     def end(self, entry: RevisionStatus, outcome: Outcome, reason: str, message: str) -> None:
         """Write a rollout that ended into the history."""

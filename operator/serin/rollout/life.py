@@ -6,7 +6,6 @@ from serin.api.status import Outcome, Phase, Role
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import conclude, reject, retire
 from serin.rollout.shifting import shifted
-from serin.rollout.split import settlement
 from serin.rollout.steps import progress
 from serin.rollout.waiting import deadline_passed, wait_for_pods, wait_for_route
 
@@ -41,7 +40,7 @@ def _at_rest(draft: Draft) -> None:
         return
     stuck = draft.status.rejected is not None or deadline_passed(draft)
     draft.set(phase=Phase.DEGRADED if stuck else Phase.HEALTHY)
-    route = settlement(draft.world, draft.status)
+    route = draft.settlement(draft.status)
     if not draft.ready(stable, draft.desired.spec.replicas):
         wait_for_pods(draft, stable, draft.desired.spec.replicas)
     elif not route.settled:
@@ -98,7 +97,7 @@ def _roll_back(draft: Draft) -> None:
     candidate, status = draft.revision(draft.status.candidate), draft.status
     if candidate is None:
         return
-    route = settlement(draft.world, status)
+    route = draft.settlement(status)
     if not route.settled:
         wait_for_route(draft, route.message, refused=route.refused)
         return
@@ -109,7 +108,7 @@ def _roll_back(draft: Draft) -> None:
 
 def _expire(draft: Draft) -> None:
     """Let go of what lost its traffic, once it is drained: its place in the route and its pods."""
-    route = settlement(draft.world, draft.status)
+    route = draft.settlement(draft.status)
     for entry in (*draft.with_role(Role.PREVIOUS), *draft.with_role(Role.RETIRED)):
         if entry.role is Role.PREVIOUS:
             draft.change(entry.revision, replicas=draft.desired.spec.replicas)

@@ -7,7 +7,7 @@ from serin.api.children import is_controlled_by
 from serin.rollout.actions import Action, Create, Delete, Patch, Reference
 from serin.rollout.compare import applied, has
 from serin.rollout.draft import Draft
-from serin.rollout.split import replaced_backend, route_name, settlement, wanted_split
+from serin.rollout.split import replaced_backend, route_name, wanted_split
 from serin.traffic import gateway_api
 
 
@@ -46,7 +46,7 @@ def _parents(route: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 def leave_other_routes(draft: Draft) -> Iterator[Action]:
     """The spec names another route now, or none: once that one carries the traffic, the old ones are left."""
-    if draft.observed.other_routes and settlement(draft.world, draft.status).settled:
+    if draft.observed.other_routes and draft.settlement(draft.status).settled:
         for route in draft.observed.other_routes:
             yield from give_back(draft, route)
 

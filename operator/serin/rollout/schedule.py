@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from serin.api.spec import DEFAULT_STEPS, ModelDeploymentSpec, Ramp, RampCurve, Step
 from serin.api.status import StepKind, StepStatus
@@ -75,7 +76,12 @@ def schedule(spec: ModelDeploymentSpec) -> Schedule | None:
     """The stages that the spec asks for; None without traffic, where a new version takes over at once."""
     if spec.traffic is None:
         return None
-    steps = spec.strategy.canary.steps if spec.strategy else DEFAULT_STEPS
+    return _schedule(spec.strategy.canary.steps if spec.strategy else DEFAULT_STEPS)
+
+
+@lru_cache(maxsize=1024)
+def _schedule(steps: tuple[Step, ...]) -> Schedule:
+    """Each plan asks for it, and the steps of most rollouts are the same few."""
     return Schedule(stages=tuple(_stages(steps)), steps=len(steps), plan=_digest(steps))
 
 

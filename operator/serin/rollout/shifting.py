@@ -2,7 +2,6 @@
 
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import move_weight, reject
-from serin.rollout.split import settlement
 from serin.rollout.waiting import deadline_passed, wait_for_pods, wait_for_route
 
 
@@ -20,7 +19,7 @@ def shifted(draft: Draft, *, weight: int, pods: int, lasts: bool = False) -> boo
         draft.change(candidate.revision, weight=0)
     if not has_pods(draft, pods):
         return False
-    route = settlement(draft.world, draft.status)
+    route = draft.settlement(draft.status)
     if not route.settled:
         wait_for_route(draft, route.message, refused=route.refused)
         return False

@@ -9,7 +9,6 @@ from serin.rollout.holding import hold, release
 from serin.rollout.revisions import reject
 from serin.rollout.schedule import Schedule, Stage, schedule
 from serin.rollout.shifting import has_pods, shifted
-from serin.rollout.split import settlement
 from serin.rollout.waiting import wait_for_route
 from serin.scaling.capacity import surge
 
@@ -106,7 +105,7 @@ def _accepted_since(draft: Draft) -> datetime:
     """
     began, entered = draft.world.looking_since, draft.world.status.step
     decided_at = draft.world.status.last_progress_at
-    accepted_at = settlement(draft.world, draft.status).accepted_at
+    accepted_at = draft.settlement(draft.status).accepted_at
     if accepted_at is None:
         draft.told_at_once = True
         return draft.now
@@ -117,7 +116,7 @@ def _accepted_since(draft: Draft) -> datetime:
 
 def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
     """A step's time runs; it ends when its hold is over and the data allow it."""
-    route = settlement(draft.world, draft.status)
+    route = draft.settlement(draft.status)
     if not has_pods(draft, surge(draft.desired.spec.replicas, stage.weight)):
         hold(draft, "PodsNotReady")
     elif not route.settled:
