@@ -22,6 +22,12 @@ class Harness:
     def __init__(self, url: str, registry: CollectorRegistry, synced: asyncio.Event) -> None:
         self.url, self.registry, self.synced = url, registry, synced
         self.seconds = 0.0
+        self.well, self.asked = True, 0
+
+    def check(self) -> tuple[str, bool]:
+        """A check of the test's own."""
+        self.asked += 1
+        return "all is well", self.well
 
     async def get(self, path: str) -> tuple[int, str]:
         async with aiohttp.ClientSession() as session, session.get(self.url + path) as response:
@@ -40,7 +46,7 @@ def run(test: Callable[[Harness], Awaitable[None]]) -> None:
         settings = replace(Settings(), http_address="127.0.0.1", http_port=free_port())
         registry, synced = CollectorRegistry(), asyncio.Event()
         harness = Harness(f"http://127.0.0.1:{settings.http_port}", registry, synced)
-        heartbeat = Heartbeat(synced, monotonic=lambda: harness.seconds)
+        heartbeat = Heartbeat(synced, [harness.check], monotonic=lambda: harness.seconds)
         task = asyncio.create_task(serve(settings, registry, heartbeat))
         try:
             await until(lambda: task.done() or _listens(settings.http_port))
@@ -68,9 +74,21 @@ def test_readyz_says_what_is_missing_until_everything_has_been_seen() -> None:
 
 def test_livez_notices_a_loop_that_misses_its_beats() -> None:
     async def test(harness: Harness) -> None:
-        assert await harness.get("/livez") == (200, "[+] the event loop turns (last beat 0 s ago)\n")
+        assert await harness.get("/livez") == (200, "[+] the event loop turns (last beat 0 s ago)\n[+] all is well\n")
         harness.seconds = STUCK_SECONDS
         assert (await harness.get("/livez"))[0] == 503
+
+    run(test)
+
+
+def test_livez_tells_of_each_check_and_asks_it_with_each_beat() -> None:
+    async def test(harness: Harness) -> None:
+        await until(lambda: harness.asked >= 2)
+        harness.well = False
+        assert await harness.get("/livez") == (
+            503,
+            "[+] the event loop turns (last beat 0 s ago)\n[-] all is well\n",
+        )
 
     run(test)
 
@@ -80,7 +98,7 @@ def test_the_heart_beats_and_tells_how_late() -> None:
         harness.seconds = 3.0
         lag = harness.registry.get_sample_value
         await until(lambda: lag("serin_event_loop_lag_seconds") == 2.0)
-        assert (await harness.get("/livez"))[1] == "[+] the event loop turns (last beat 0 s ago)\n"
+        assert (await harness.get("/livez"))[1].startswith("[+] the event loop turns (last beat 0 s ago)\n")
 
     run(test)
 

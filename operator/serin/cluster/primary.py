@@ -15,10 +15,12 @@ from typing import Any
 import aiohttp
 import kopf
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from yarl import URL
 
 from serin import __version__
 from serin.cluster.client import KubeClient, Object
 from serin.cluster.errors import ApiError
+from serin.cluster.pulse import Pulse
 from serin.cluster.reflector import slim
 from serin.cluster.resources import MODEL_DEPLOYMENT, ROLLOUT_ACTION, ObjectKey, Resource, key_of
 
@@ -29,6 +31,10 @@ PrimaryChange = Callable[[Resource, ObjectKey, Object | None], None]
 
 RETRY_SECONDS = 5.0
 LEFTOVER_ROUNDS = 50
+WATCH_SECONDS = 290
+SILENT_SECONDS = 70.0
+STUCK_SECONDS = WATCH_SECONDS + SILENT_SECONDS + 60.0
+"""kopf keeps bookmarks to itself, so what is seen of a quiet kind is that its watch is begun anew."""
 KOPF_FOLDER = str(Path(kopf.__file__).parent)
 
 
@@ -47,6 +53,7 @@ class _Catalog:
         """The cluster does not know the kind."""
         self.listed = asyncio.Event()
         """kopf has just made a list."""
+        self.pulse = Pulse(STUCK_SECONDS)
 
 
 class PrimaryReflector:
@@ -69,6 +76,11 @@ class PrimaryReflector:
         self._on_change = on_change
         self._namespace = namespace
         self._catalogs = {resource: _Catalog(resource) for resource in (MODEL_DEPLOYMENT, ROLLOUT_ACTION)}
+
+    @property
+    def pulses(self) -> dict[str, Pulse]:
+        """Beat with each event and each attempt, by kind."""
+        return {resource.plural: catalog.pulse for resource, catalog in self._catalogs.items()}
 
     async def run(self, stop: asyncio.Event, *, reclaim_signals: Callable[[], None] = lambda: None) -> None:
         """Watch until `stop` is set. When kopf gives up, it is begun anew.
@@ -99,6 +111,7 @@ class PrimaryReflector:
     async def _kinds_exist(self) -> bool:
         """Whether the CRDs are installed: kopf looks for its kinds once, at its start."""
         for resource, catalog in self._catalogs.items():
+            catalog.pulse.beat()
             try:
                 served = await self._client.serves(resource, self._namespace)
             except ApiError as error:
@@ -165,6 +178,7 @@ class PrimaryReflector:
 
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(self._notice)
+        trace.on_request_exception.append(self._notice_failure)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=10, ssl=self._client.tls),
             headers={"User-Agent": f"serin/{__version__}"},
@@ -178,15 +192,24 @@ class PrimaryReflector:
         self, _session: aiohttp.ClientSession, _context: object, ended: aiohttp.TraceRequestEndParams
     ) -> None:
         """See which lists and watches kopf makes."""
-        if ended.method != "GET" or ended.response.status != 200:
-            return
-        for catalog in self._catalogs.values():
-            if not ended.url.path.endswith(f"/{catalog.resource.plural}"):
+        for catalog in self._asked(ended.url):
+            catalog.pulse.beat()
+            if ended.method != "GET" or ended.response.status != 200:
                 continue
             if "watch" not in ended.url.query:
                 catalog.listed.set()
             elif ended.response.connection is not None:
                 catalog.stream = ended.response.connection.transport
+
+    async def _notice_failure(
+        self, _session: aiohttp.ClientSession, _context: object, failed: aiohttp.TraceRequestExceptionParams
+    ) -> None:
+        """See that kopf tried."""
+        for catalog in self._asked(failed.url):
+            catalog.pulse.beat()
+
+    def _asked(self, url: URL) -> list[_Catalog]:
+        return [it for it in self._catalogs.values() if url.path.endswith(f"/{it.resource.plural}")]
 
     async def _sweep_when_asked(self, catalog: _Catalog) -> None:
         while True:
@@ -218,6 +241,7 @@ class PrimaryReflector:
         item: Object = slim({**event["object"], "metadata": dict(event["object"]["metadata"])})
         key, uid = key_of(item), item["metadata"]["uid"]
         version = int(item["metadata"]["resourceVersion"])
+        catalog.pulse.beat()
         told = catalog.told.get(key)
         # kopf has one worker for each uid: of two namesakes, the elder's last event may come too late.
         if told is not None and version < told[1]:
@@ -308,8 +332,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.posting.loggers = False
-    settings.watching.inactivity_timeout = 70.0
-    settings.watching.server_timeout = 290
+    settings.watching.inactivity_timeout = SILENT_SECONDS
+    settings.watching.server_timeout = WATCH_SECONDS
     # Handlers return at once: a worker that lingers only holds up the end.
     settings.queueing.idle_timeout = 1.0
     settings.queueing.exit_timeout = 0.5

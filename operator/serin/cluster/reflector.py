@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from serin.cluster.client import KubeClient, Object, WatchEvent
 from serin.cluster.errors import ApiError, Forbidden, Gone, NotFound
+from serin.cluster.pulse import Pulse
 from serin.cluster.resources import ObjectKey, Resource, key_of
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ class Patience:
     longest_retry: float = 30.0
     missing_kind: float = 30.0
     """How often to look for a kind that the cluster does not have (a CRD that is not installed)."""
+    stuck: float = 300.0
+    """Without any sign of life for so long, attempts that fail included, a reflector is stuck."""
 
 
 class Reflector:
@@ -49,6 +52,7 @@ class Reflector:
     Attributes:
         synced: set once everything that there is has been told.
         missing: the cluster does not know the kind; for an optional kind that counts as synced.
+        pulse: beats with each event, bookmark and attempt.
     """
 
     def __init__(  # noqa: PLR0913 - keywords, most of them with a default
@@ -80,6 +84,7 @@ class Reflector:
         self.resource = resource
         self.synced = asyncio.Event()
         self.missing = False
+        self.pulse = Pulse(patience.stuck)
         self._client = client
         self._on_change = on_change
         self._namespace = namespace
@@ -95,6 +100,7 @@ class Reflector:
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
+            self.pulse.beat()
             try:
                 version = await self._list()
                 await self._watch(version)
@@ -127,6 +133,7 @@ class Reflector:
     async def _watch(self, version: str) -> None:
         """Follow what happens; a watch that ends or breaks goes on where it was until that is too old."""
         while True:
+            self.pulse.beat()
             try:
                 stream = self._client.watch(
                     self.resource,
@@ -150,6 +157,7 @@ class Reflector:
                 await self._pause_after(error)
 
     def _follow(self, event: WatchEvent) -> str:
+        self.pulse.beat()
         metadata = event.object["metadata"]
         if event.type in {"ADDED", "MODIFIED"}:
             self._tell(event.object)

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from serin.controller.liveness import Check
 from serin.controller.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -21,17 +22,22 @@ class Heartbeat:
     """Whether the operator lives, and whether it is ready.
 
     It lives while the event loop turns: a loop that is stuck, or as good as stuck, misses its beats, and a restart
-    helps. It is ready once everything that there is has been seen; until then a restart does not help.
+    helps. So it does against what else `checks` look for. It is ready once everything that there is has been seen;
+    until then a restart does not help.
     """
 
-    def __init__(self, synced: asyncio.Event, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, synced: asyncio.Event, checks: Sequence[Check] = (), *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         """Count from now on.
 
         Args:
             synced: set once everything has been seen.
+            checks: what else a restart helps against.
             monotonic: the time, in seconds.
         """
         self._synced = synced
+        self._checks = checks
         self._monotonic = monotonic
         self._beaten_at = monotonic()
         self._lag = 0.0
@@ -42,15 +48,20 @@ class Heartbeat:
         return self._lag
 
     def beat(self) -> None:
-        """Note that the loop turns."""
+        """Note that the loop turns, and ask the checks, which may see how long something lasts."""
         now = self._monotonic()
         self._lag = max(0.0, now - self._beaten_at - BEAT_SECONDS)
         self._beaten_at = now
+        for check in self._checks:
+            check()
 
     def live(self) -> Mapping[str, bool]:
         """The checks of /livez."""
         age = self._monotonic() - self._beaten_at
-        return {f"the event loop turns (last beat {age:.0f} s ago)": age < STUCK_SECONDS}
+        return {
+            f"the event loop turns (last beat {age:.0f} s ago)": age < STUCK_SECONDS,
+            **dict(check() for check in self._checks),
+        }
 
     def ready(self) -> Mapping[str, bool]:
         """The checks of /readyz."""

@@ -35,6 +35,7 @@ from serin.controller.clock import Clock, SystemTime, TimeSource, tell_offset
 from serin.controller.executor import Executor
 from serin.controller.http import Heartbeat, serve
 from serin.controller.journal import Journal, JournalMetrics, place_of
+from serin.controller.liveness import Check, clock_keeps_up, leadership_ends_in_time, watches_live, work_goes_on
 from serin.controller.loop import Loop
 from serin.controller.queue import QueueMetrics, WorkQueue
 from serin.controller.settings import Settings, SettingsError
@@ -139,7 +140,7 @@ class Operator:
                 ("analysis", self._desk.run()),
                 ("events", self._events.run()),
                 *((("journal", self._journal.run()),) if self._journal else ()),
-                ("http", serve(self._settings, self._registry, Heartbeat(self._synced))),
+                ("http", serve(self._settings, self._registry, Heartbeat(self._synced, self._checks()))),
             )
         ]
         stopped = asyncio.create_task(self._stop.wait())
@@ -195,7 +196,8 @@ class Operator:
         """Compete as soon as everything has been seen: who leads before that would only keep others from acting."""
         await self._synced.wait()
         if self._elector is None:
-            await self._begin()
+            await self._open_journal()
+            self._begin()
             await self._stop.wait()
         else:
             logger.info("Serin has seen %d ModelDeployments", len(self._store.model_deployments()))
@@ -208,6 +210,7 @@ class Operator:
         while True:
             await self._gained.wait()
             self._gained.clear()
+            await self._open_journal()
             try:
                 listed = await self._client.list(MODEL_DEPLOYMENT, self._settings.namespace, metadata_only=True)
             except ApiError as error:
@@ -218,12 +221,14 @@ class Operator:
             # Lost meanwhile, and perhaps gained once more: then the list is older than another leader's last word.
             if self._elector is not None and self._elector.leads and not self._gained.is_set():
                 self._newest = {key_of(item): int(item["metadata"]["resourceVersion"]) for item in listed.items}
-                await self._begin()
+                self._begin()
 
-    async def _begin(self) -> None:
-        """Act from now on. Nobody was asked for anything before, so nobody is late with it."""
+    async def _open_journal(self) -> None:
         if self._journal is not None:
             await self._journal.open()
+
+    def _begin(self) -> None:
+        """Act from now on. Nobody was asked for anything before, so nobody is late with it."""
         self._loop.looking_since = self._time.now()
         self._acting = True
         logger.info("Serin has seen %d ModelDeployments and begins", len(self._store.model_deployments()))
@@ -263,6 +268,12 @@ class Operator:
                 reflector.take_written(item)
         if resource in {MODEL_DEPLOYMENT, ROLLOUT_ACTION} and "deletionTimestamp" not in item["metadata"]:
             self._store.primary_changed(resource, key_of(item), slim(item))
+
+    def _checks(self) -> list[Check]:
+        """What /livez looks at beside the event loop."""
+        pulses = self._primary.pulses | {watch.resource.plural: watch.pulse for watch in self._reflectors}
+        checks = [watches_live(pulses), clock_keeps_up(self._clock, self._time), work_goes_on(self._queue)]
+        return checks if self._elector is None else [*checks, leadership_ends_in_time(self._elector)]
 
     def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -73,7 +73,7 @@ class WorkQueue(Generic[Key]):
         self._backoff = backoff
         self._ready: asyncio.Queue[Key] = asyncio.Queue()
         self._added_at: dict[Key, float] = {}
-        self._running: set[Key] = set()
+        self._running: dict[Key, float] = {}
         self._again: set[Key] = set()
         self._later: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
@@ -84,6 +84,10 @@ class WorkQueue(Generic[Key]):
     def __len__(self) -> int:
         """How many keys wait for a worker now."""
         return len(self._added_at)
+
+    def longest_work(self) -> float:
+        """For how many seconds the key is being worked on that takes longest; 0 if none is."""
+        return time.monotonic() - min(self._running.values()) if self._running else 0.0
 
     def add(self, key: Key) -> None:
         """Have the key worked on soon; what it waits for otherwise is dropped."""
@@ -157,7 +161,7 @@ class WorkQueue(Generic[Key]):
             await self._work_on(key)
 
     async def _work_on(self, key: Key) -> None:
-        self._running.add(key)
+        self._running[key] = time.monotonic()
         self._idle.clear()
         self._metrics.running.set(len(self._running))
         try:
@@ -170,7 +174,7 @@ class WorkQueue(Generic[Key]):
             # One key's error, however bad, never stops another.
             self._retry(key, error)
         finally:
-            self._running.discard(key)
+            self._running.pop(key)
             self._metrics.running.set(len(self._running))
             if key in self._again:
                 self._again.discard(key)
