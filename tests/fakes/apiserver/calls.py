@@ -22,6 +22,10 @@ class Call:
     body: Any = None
     behind: int = 0
     """So many changes ago is the state that it reads."""
+    changed: bool = False
+    """Whether it had an effect."""
+    held: bool = False
+    """Whether it is, or was, made to wait for the test."""
     status: int = 0
     """What was answered; 0 while it is open, or when the connection was cut."""
     ended: bool = False

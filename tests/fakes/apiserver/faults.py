@@ -71,14 +71,15 @@ class Hold(Fault):
     async def before(self, call: Call) -> None:
         """Wait for the test, unless the effect is to happen."""
         if not self.after_effect:
-            await self._wait()
+            await self._wait(call)
 
     async def after(self, call: Call) -> None:
         """Wait for the test, after the effect."""
         if self.after_effect:
-            await self._wait()
+            await self._wait(call)
 
-    async def _wait(self) -> None:
+    async def _wait(self, call: Call) -> None:
+        call.held = True
         self.reached.set()
         await self.released.wait()
 
@@ -182,6 +183,10 @@ class Faults:
         """Arm a fault for the next calls that match; None: for all of them, until `clear`."""
         self._armed.append(_Armed(fault, matcher, times))
         return fault
+
+    def remove(self, fault: Fault) -> None:
+        """Disarm one."""
+        self._armed = [armed for armed in self._armed if armed.fault is not fault]
 
     def clear(self) -> None:
         """Let everything go well again."""

@@ -32,6 +32,7 @@ class FakeApiServer:
         faults: what goes wrong.
         watches: the open watches.
         simulation: plays the controllers of Deployments and HTTPRoutes.
+        answering: the call that has its effect at this moment, for listeners of the store.
         bookmark_seconds: how often a watch gets a bookmark.
         gone_as_event: whether 410 comes inside a watch (as an ERROR event) rather than as its answer.
     """
@@ -43,6 +44,7 @@ class FakeApiServer:
         self.faults = Faults()
         self.watches = Watches(self.store)
         self.simulation = Simulation(self.store)
+        self.answering: Call | None = None
         self.bookmark_seconds = 60.0
         self.gone_as_event = True
         self.url = ""
@@ -119,7 +121,7 @@ class FakeApiServer:
                 await fault.before(call)
             if call.watch:
                 return await self._watch(request, call, faults)
-            code, body = self._answer(call)
+            code, body = self._have_effect(call)
             for fault in faults:
                 await fault.after(call)
         except Dropped:
@@ -134,6 +136,14 @@ class FakeApiServer:
             call.ended = True
         call.status = code
         return web.json_response(body, status=code)
+
+    def _have_effect(self, call: Call) -> tuple[int, Object]:
+        version, self.answering = self.store.version, call
+        try:
+            return self._answer(call)
+        finally:
+            self.answering = None
+            call.changed = self.store.version != version
 
     def _answer(self, call: Call) -> tuple[int, Object]:
         if call.kind is None:
