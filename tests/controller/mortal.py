@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -47,19 +48,18 @@ class Position:
     step: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Step:
-    """A step whose time has begun, and when it was left."""
+    """A time during which two versions shared the traffic, by the route: a status tells of it later, or never."""
 
-    version: str
-    index: int
+    split: Split
     since: datetime
     left: datetime | None = None
 
     @property
     def seconds(self) -> float:
         """Its length."""
-        assert self.left is not None, f"step {self.index} of {self.version} was never left"
+        assert self.left is not None, f"{self.split} was never left"
         return (self.left - self.since).total_seconds()
 
 
@@ -70,7 +70,6 @@ class Record:
         """Record from now on."""
         self.positions: list[Position] = []
         self.splits: list[tuple[datetime, Split]] = []
-        self.steps: list[Step] = []
         self.made: list[tuple[str, str]] = []
         self.changes = 0
         self._whole = whole
@@ -81,6 +80,13 @@ class Record:
     def weights(self) -> list[Split]:
         """The splits that the route went through."""
         return [split for _, split in self.splits]
+
+    @property
+    def steps(self) -> list[Step]:
+        """The splits between versions, and how long each lasted."""
+        following = [since for since, _ in self.splits[1:]]
+        times = zip_longest(self.splits, following)
+        return [Step(split, since, left) for (since, split), left in times if len(split) > 1]
 
     def split_at(self, when: datetime) -> Split:
         """The split of that time: Prometheus remembers the requests that there were then."""
@@ -120,14 +126,6 @@ class Record:
         position = Position(status["phase"], candidate, status.get("weight") or 0, step.get("index", 0))
         if not self.positions or self.positions[-1] != position:
             self.positions.append(position)
-        current = self.steps[-1] if self.steps and self.steps[-1].left is None else None
-        if current is not None and (
-            (current.version, current.index) != (candidate, position.step)
-            or position.phase not in {"Progressing", "Paused"}
-        ):
-            current.left, current = self._whole.time.now(), None
-        if current is None and step.get("since") and position.phase in {"Progressing", "Paused"}:
-            self.steps.append(Step(candidate, position.step, datetime.fromisoformat(step["since"])))
 
 
 class Mortal(Whole):
@@ -272,10 +270,11 @@ def _decided(item: Object) -> Object:
 
 
 @asynccontextmanager
-async def mortal_operator(kill: Kill | None) -> AsyncIterator[Mortal]:
+async def mortal_operator(kill: Kill | None, audit_log: str = "") -> AsyncIterator[Mortal]:
     """An operator that has started, and will die."""
     async with FakeApiServer() as server:
         mortal = Mortal(server, new_client(server), kill)
+        mortal.audit_log = audit_log
         await mortal.start()
         try:
             yield mortal

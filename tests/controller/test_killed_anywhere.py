@@ -2,11 +2,14 @@
 
 import asyncio
 import itertools
+import json
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -14,6 +17,7 @@ from uuid import UUID
 import pytest
 
 from controller.mortal import DOWN, Kill, Mortal, Record, mortal_operator, remains
+from serin.audit import Finding, Head, verify
 
 HOLD = 60.0
 STEPS = [{"weight": 20, "hold": f"{HOLD:g}s"}, {"weight": 50, "hold": f"{HOLD:g}s"}]
@@ -37,6 +41,8 @@ class Told:
     record: Record
     moments: list[tuple[Kill, str]]
     remains: dict[str, list[Any]]
+    audited: list[tuple[Any, ...]]
+    findings: tuple[Finding, ...]
 
 
 Life = Callable[[Mortal], Awaitable[None]]
@@ -48,8 +54,8 @@ async def healthy(mortal: Mortal, version: str) -> None:
 
 
 async def in_step(mortal: Mortal, weight: int) -> None:
-    """Wait until the time of the step with this weight runs."""
-    await mortal.until(lambda: mortal.status().get("weight") == weight and mortal.status()["step"].get("since"))
+    """Wait until all is done for the step with this weight."""
+    await mortal.until(lambda: mortal.status().get("weight") == weight)
 
 
 async def at_rest(mortal: Mortal) -> None:
@@ -131,12 +137,24 @@ def live(life: Life, kill: Kill | None, monkeypatch: pytest.MonkeyPatch) -> Told
     numbers = itertools.count(1)
     monkeypatch.setattr("fakes.apiserver.store.uuid", SimpleNamespace(uuid4=lambda: UUID(int=next(numbers))))
 
-    async def whole() -> Told:
-        async with mortal_operator(kill) as mortal:
+    async def whole(log: Path) -> Told:
+        async with mortal_operator(kill, str(log)) as mortal:
             await life(mortal)
-            return Told(mortal.record, list(mortal.moments.values()), remains(mortal))
+            told = audited(log, mortal.status())
+            return Told(mortal.record, list(mortal.moments.values()), remains(mortal), *told)
 
-    return asyncio.run(whole())
+    with TemporaryDirectory() as folder:
+        return asyncio.run(whole(Path(folder) / "audit.jsonl"))
+
+
+def audited(log: Path, status: dict[str, Any]) -> tuple[list[tuple[Any, ...]], tuple[Finding, ...]]:
+    """What the audit log says was done, and what is wrong with it; the status tells where the chain ends."""
+    lines = log.read_bytes().splitlines(keepends=True)
+    records = [json.loads(line) for line in lines]
+    parts = ("action", "outcome", "user", "revision", "weightsBefore", "weightsAfter")
+    chain = status.get("audit")
+    heads = {records[0]["uid"]: Head(chain["sequence"], chain["hash"])} if chain else None
+    return [tuple(record.get(part) for part in parts) for record in records], verify({"log": lines}, heads).findings
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +178,7 @@ def wrong_lives(life: Life, down: timedelta, monkeypatch: pytest.MonkeyPatch) ->
     """Kill it at every moment, one at a time: what is not as in the life without a death, by the moment."""
     undisturbed = live(life, None, monkeypatch)
     assert len(undisturbed.moments) > 10
+    assert undisturbed.findings == ()
     wrong = {}
     for kill, moment in undisturbed.moments:
         try:
@@ -182,6 +201,10 @@ def differences(undisturbed: Told, told: Told) -> Iterator[str]:
         yield f"weights: {seen.weights} instead of {expected.weights}"
     if sorted(seen.made) != sorted(expected.made):
         yield f"made: {seen.made} instead of {expected.made}"
+    if told.audited != undisturbed.audited:
+        yield f"audited: {told.audited} instead of {undisturbed.audited}"
+    for finding in told.findings:
+        yield f"audit log: {finding}"
     if told.remains != undisturbed.remains:
         yield f"remains: {told.remains} instead of {undisturbed.remains}"
 
@@ -189,7 +212,7 @@ def differences(undisturbed: Told, told: Told) -> Iterator[str]:
 def wrong_times(undisturbed: Told, told: Told, down: timedelta) -> Iterator[str]:
     """Steps that were skipped, doubled or shortened, or are longer than by the time that the operator was down."""
     expected, seen = undisturbed.record.steps, told.record.steps
-    if [(step.version, step.index) for step in seen] != [(step.version, step.index) for step in expected]:
+    if [step.split for step in seen] != [step.split for step in expected]:
         yield f"steps: {seen} instead of {expected}"
         return
     for mine, other in zip(seen, expected, strict=True):
