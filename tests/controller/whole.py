@@ -10,10 +10,11 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from fakes.apiserver import FakeApiServer
+from fakes.apiserver import Drop, FakeApiServer
 from fakes.manual_time import ManualTime
 from serin.cluster.client import KubeClient
 from serin.cluster.metrics import ClientMetrics
+from serin.controller.analysis import Collector
 from serin.controller.operator import Operator
 from serin.controller.settings import Settings
 from serin.judge import Counts, Pair, Tick
@@ -64,18 +65,25 @@ class Whole:
         self.operator: Operator | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def collector(self) -> Collector:
+        """What counts requests for the operator."""
+        return self.judge
+
     async def start(self) -> None:
         """Start an operator, and wait until it has seen everything."""
         settings = replace(Settings(), http_address="127.0.0.1", http_port=0, audit_log=self.audit_log)
-        self.operator = Operator(settings, self.client, self.judge, CollectorRegistry(), self.time)
+        self.operator = Operator(settings, self.client, self.collector, CollectorRegistry(), self.time)
         self._task = asyncio.create_task(self.operator.run())
         await asyncio.wait_for(self.operator.synced.wait(), 10)
 
     async def kill(self) -> None:
         """End the operator as SIGKILL would: nothing more is written."""
         assert self._task is not None
+        death = self.server.faults.add(Drop(), lambda _: True, times=None)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        self.server.faults.remove(death)
 
     async def stop(self) -> None:
         """Ask the operator to stop, as SIGTERM does."""
@@ -121,7 +129,7 @@ class Whole:
             if time.monotonic() - began > LONGEST_SETTLING:
                 raise AssertionError(f"no rest: {len(queue)} wait, {queue._running} run, {queue._failures} failed")
             busy = len(queue) or queue._running or queue._later or self._audits()
-            under_way = any(not call.ended and not call.watch for call in self.server.log[-50:])
+            under_way = any(not (call.ended or call.watch or call.held) for call in self.server.log[-50:])
             now = len(self.server.log) + len(self.server.store.happenings)
             quiet, seen = (quiet + 1 if now == seen and not busy and not under_way else 0), now
 
