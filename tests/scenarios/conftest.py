@@ -52,20 +52,28 @@ class OperatorProcess:
         """The command that starts it."""
         return [sys.executable, "-m", "serin.controller"]
 
-    def start(self) -> None:
-        """Start it, and wait until its caches are synced."""
-        before = self.log().count("and begins")
+    def start(self, *, until: str = "and begins") -> None:
+        """Start it, and wait until its log says that it acts, or something else."""
+        before = self.log().count(until)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log, cwd=HERE)
-        eventually(
-            lambda: self.log().count("and begins") > before or self._process_ended(), what="the operator's start"
-        )
+        eventually(lambda: self.log().count(until) > before or self._process_ended(), what="the operator's start")
 
     @property
     def url(self) -> str:
         """Where it serves /metrics, /livez and /readyz."""
         found = re.findall(r"Serving .* on ([0-9.]+:[0-9]+)", self.log())
         return f"http://{found[-1]}"
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def send(self, number: int) -> None:
+        """Send it a signal, and do not wait for anything."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Stop it by a signal; returns its exit code."""
