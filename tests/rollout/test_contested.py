@@ -2,21 +2,24 @@
 
 from copy import deepcopy
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from rollout.simulator import OWNER, Simulator, manifest, phase_of, roll_out
+from rollout.simulator import OWNER, Simulator, manifest, phase_of
 from serin.api.status import ConditionStatus, Phase, Verdict
 from serin.rollout.actions import Apply, Patch
 
-SLOW = {"strategy": {"canary": {"steps": [{"weight": 10, "hold": "10m"}, {"weight": 50, "hold": "1m"}]}}}
-ANALYSED = {"analysis": {"interval": "10s", "metrics": [{"name": "error-rate", "threshold": "2%"}]}}
+SLOW: dict[str, Any] = {
+    "strategy": {"canary": {"steps": [{"weight": 10, "hold": "10m"}, {"weight": 50, "hold": "1m"}]}}
+}
+ANALYSED: dict[str, Any] = {"analysis": {"interval": "10s", "metrics": [{"name": "error-rate", "threshold": "2%"}]}}
 
 
 @pytest.fixture
 def rolling(healthy: Simulator) -> Simulator:
     """A canary at 10 %, a minute into its step."""
-    roll_out(healthy, **SLOW, **ANALYSED)
+    healthy.apply(manifest("2.0.0", **SLOW, **ANALYSED))
     healthy.pass_time(60)
     assert healthy.status.weight == 10
     return healthy
@@ -197,6 +200,33 @@ def test_a_route_that_somebody_deletes_again_and_again_is_contested_too(rolling:
     assert "by somebody (deleted)" in rolling.status.message
     rolling.pass_time(60)
     assert weight(rolling) == 10
+
+
+def test_a_tool_that_applies_a_users_own_route_as_it_was_before_serin_is_named_too() -> None:
+    backend = {"group": "", "kind": "Service", "name": "legacy", "port": 80, "weight": 1}
+    own: dict[str, Any] = {
+        "metadata": {"name": "mine", "namespace": OWNER.namespace, "resourceVersion": "1", "generation": 1},
+        "spec": {"parentRefs": [{"name": "gateway"}], "rules": [{"backendRefs": [backend]}]},
+    }
+    traffic = {"gatewayAPI": {"httpRoute": {"name": "mine", "backend": "legacy"}}}
+    world = Simulator(manifest(traffic=traffic), route=deepcopy(own))
+    world.accept()
+    world.settle()
+    assert set(world.split) == {world.stable}
+    before = written(world)
+    for _ in range(120):
+        assert world.route is not None
+        applied = {**deepcopy(own), "metadata": {**world.route["metadata"]}}
+        world._take_route(applied)
+        world.route["metadata"]["managedFields"] = [{"manager": "flux", "time": "2026-01-01T00:00:00Z"}]
+        world.pass_time(1)
+    assert world.condition("TrafficShifted").reason == "Contested"
+    assert "flux (weights: legacy=1)" in world.status.message
+    assert "ignoreDifferences" in world.status.message
+    assert written(world) - before <= 3 * 9, "three writes lead to the split"
+    world.pass_time(130)
+    assert set(world.split) == {world.stable}
+    assert world.condition("Ready").status is ConditionStatus.TRUE
 
 
 def test_without_a_route_the_service_is_what_is_fought_for() -> None:

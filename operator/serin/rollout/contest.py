@@ -38,7 +38,8 @@ class Contest:
 
     aim: what was decided; it may take several different writes.
     writes: when what was written, by its fingerprint.
-    words: who undid it last, and what to do about it.
+    writer: the field manager that undid it, if that is known; state: what it made of the object.
+    words: what is said about it.
     undone_at: when it was last found undone, if it ever was; right_since: since when it is as decided again.
     since: since when it is contested; former: since when it last was: that fight goes on if it is undone again.
     """
@@ -46,6 +47,8 @@ class Contest:
     aim: int
     writes: Mapping[int, tuple[datetime, ...]] = field(default_factory=dict)
     longest_pause: timedelta = LONGEST_PAUSE
+    writer: str | None = None
+    state: str = ""
     words: str = ""
     undone_at: datetime | None = None
     right_since: datetime | None = None
@@ -80,6 +83,11 @@ class Contest:
     def is_on(self, now: datetime) -> bool:
         """Whether somebody fights."""
         return self.since is not None and self.is_restless(now)
+
+    @property
+    def was_right(self) -> bool:
+        """Whether it was as decided until now, as far as is known: what is seen now is another's doing."""
+        return self.undone_at is None or self.right_since is not None
 
     def is_known(self, what: int) -> bool:
         """Whether this was written before, so that it was undone if it has to be written again."""

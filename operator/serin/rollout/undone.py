@@ -99,7 +99,7 @@ def _may_write(draft: Draft, target: Target, action: Action) -> bool:
     if contest.is_known(what):
         contest = contest.undone(what, now)
         if not before.since:
-            contest = replace(contest, words=_words(draft, target, contest))
+            contest = _described(draft, target, before, contest)
         if contest.since and not before.since:
             draft.say(_EVENTS[target[0]], contest.words, "Warning")
     draft.contests[target] = contest
@@ -140,15 +140,18 @@ def _name(target: Target) -> str:
     return f"the {target[0]} {target[1]}"
 
 
-def _words(draft: Draft, target: Target, contest: Contest) -> str:
-    writer, state = _seen(draft, target)
+def _described(draft: Draft, target: Target, before: Contest, contest: Contest) -> Contest:
+    """With who undid it, how, and what to do. On the way back, of several writes, what is seen is our own doing."""
+    writer, state = _seen(draft, target) if before.was_right else (before.writer, before.state)
     who = f"the field manager {writer}" if writer else "somebody"
-    if not contest.since:
-        return f"{_name(target)} was changed by {who} ({state}): Serin puts it right and waits whether it stays so"
-    return (
-        f"{_name(target)} is changed back again and again by {who} ({state}), since {contest.since:%H:%M:%S} UTC: "
-        f"Serin writes it after pauses only, and waits. {_advice(draft, target, writer or 'that writer')}"
-    )
+    if contest.since:
+        words = (
+            f"{_name(target)} is changed back again and again by {who} ({state}), since {contest.since:%H:%M:%S} UTC: "
+            f"Serin writes it after pauses only, and waits. {_advice(draft, target, writer or 'that writer')}"
+        )
+    else:
+        words = f"{_name(target)} was changed by {who} ({state}): Serin puts it right and waits whether it stays so"
+    return replace(contest, writer=writer, state=state, words=words)
 
 
 def _seen(draft: Draft, target: Target) -> tuple[str | None, str]:
