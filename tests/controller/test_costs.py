@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -221,24 +221,35 @@ def series(whole: Whole) -> set[tuple[str, ...]]:
     }
 
 
-async def churn(whole: Whole, name: str) -> str:
-    """Create a ModelDeployment, roll out a good version and a bad one, delete it; returns its uid."""
-    whole.deploy("1.0.0", name, **SPEC)
-    created = whole.find("modeldeployments", name)
-    assert created is not None
-    await whole.until(lambda: is_healthy(whole, name, "1.0.0"))
-    whole.deploy("2.0.0", name, **SPEC)
-    await whole.until(lambda: is_healthy(whole, name, "2.0.0"))
+async def churn(whole: Whole, *names: str) -> list[str]:
+    """Create ModelDeployments, roll out a good version and a bad one, delete them; returns their uids."""
+    await deploy_all(whole, names, "1.0.0")
+    await deploy_all(whole, names, "2.0.0")
     whole.judge.failing = 0.5
-    whole.deploy("3.0.0", name, **SPEC)
-    await whole.until(lambda: whole.status(name).get("phase") == "Degraded")
+    await deploy_all(whole, names, "3.0.0", phase="Degraded", ends_with="2.0.0")
     whole.judge.failing = 0.0
     store = whole.server.store
-    store.delete(store.kind("modeldeployments"), ("ml", name))
-    await whole.until(lambda: whole.find("modeldeployments", name) is None)
+    found = [whole.find("modeldeployments", name) for name in names]
+    for name in names:
+        store.delete(store.kind("modeldeployments"), ("ml", name))
+    await whole.until(lambda: not any(whole.find("modeldeployments", name) for name in names))
     await rest(whole)
-    uid: str = created["metadata"]["uid"]
-    return uid
+    return [item["metadata"]["uid"] for item in found if item is not None]
+
+
+async def deploy_all(
+    whole: Whole, names: Sequence[str], version: str, phase: str = "Healthy", ends_with: str | None = None
+) -> None:
+    """Deploy a version everywhere, and wait for what comes of it."""
+    for name in names:
+        whole.deploy(version, name, **SPEC)
+    expected = (phase, ends_with or version)
+
+    def done() -> bool:
+        states = [whole.status(name) for name in names]
+        return all((state.get("phase"), state.get("version")) == expected for state in states)
+
+    await whole.until(done)
 
 
 def prune_messages(whole: Whole) -> None:
@@ -260,7 +271,7 @@ def test_nothing_is_kept_of_what_was_deleted_and_no_series_is_added_for_it() -> 
             before = series(whole)
             names = [f"churning-{number}" for number in range(1, 7)]
 
-            uids = [await churn(whole, name) for name in names]
+            uids = [uid for name in names for uid in await churn(whole, name)]
 
             for place, things in held(whole).items():
                 left = sorted({text for text in names_in(things) if text.startswith("churning-") or text in uids})
