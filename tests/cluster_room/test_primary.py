@@ -1,6 +1,7 @@
 """ModelDeployments and RolloutActions by kopf: told exactly, at no cost, and without taking the process over."""
 
 import asyncio
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -15,7 +16,8 @@ from fakes.waiting import until
 from serin.cluster import primary
 from serin.cluster.client import KubeClient
 from serin.cluster.primary import PrimaryReflector
-from serin.cluster.resources import ObjectKey, Resource
+from serin.cluster.reflector import slim
+from serin.cluster.resources import MODEL_DEPLOYMENT, ObjectKey, Resource
 
 WATCHES = on("GET", "modeldeployments", watch=True)
 
@@ -193,5 +195,30 @@ def test_of_two_namesakes_the_elders_late_events_do_not_count() -> None:
         reflector._follow(catalog, event("MODIFIED", "younger", 3))
         assert [present for _, present in told.changes] == [True, True]
         assert told.present["ModelDeployment", "fraud"]["metadata"]["uid"] == "younger"
+
+    run(test)
+
+
+def test_the_answer_to_a_write_is_taken_in_unless_its_object_is_gone() -> None:
+    async def test(server: FakeApiServer, client: KubeClient) -> None:
+        made = await client.apply(model_deployment())
+        async with watching(client) as (reflector, told):
+            await reflector.synced.wait()
+            version = int(made["metadata"]["resourceVersion"])
+            written = {**made, "metadata": {**made["metadata"], "resourceVersion": str(version + 500)}}
+            reflector.take_written(MODEL_DEPLOYMENT, written)
+            assert told.present["ModelDeployment", "fraud"] == slim(written)
+            reflector.take_written(MODEL_DEPLOYMENT, made)
+            assert told.present["ModelDeployment", "fraud"] == slim(written)
+            namesake = {**made, "metadata": {**written["metadata"], "uid": "another", "resourceVersion": "9000"}}
+            reflector.take_written(MODEL_DEPLOYMENT, namesake)
+            assert told.present["ModelDeployment", "fraud"] == slim(written)
+            server.store._versions = itertools.count(version + 600)
+            server.store.delete(server.store.kind("modeldeployments"), ("ml", "fraud"))
+            await until(lambda: not told.present)
+            reflector.take_written(
+                MODEL_DEPLOYMENT, {**written, "metadata": {**written["metadata"], "resourceVersion": "9000"}}
+            )
+            assert not told.present
 
     run(test)

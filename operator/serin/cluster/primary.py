@@ -108,6 +108,18 @@ class PrimaryReflector:
                 task.cancel()
             await asyncio.gather(*sweepers, return_exceptions=True)
 
+    def take_written(self, resource: Resource, item: Object) -> None:
+        """Take in what the API server answered to a write of our own: the watch tells it a moment later.
+
+        Unless it is gone by now, or a namesake stands in its place: such an answer can come after the watch told so.
+        """
+        catalog, key, metadata = self._catalogs[resource], key_of(item), item["metadata"]
+        uid, version = metadata["uid"], int(metadata["resourceVersion"])
+        told = catalog.told.get(key)
+        if told is not None and told[0] == uid and version > told[1]:
+            catalog.told[key] = (uid, version)
+            self._on_change(resource, key, slim(item))
+
     async def _kinds_exist(self) -> bool:
         """Whether the CRDs are installed: kopf looks for its kinds once, at its start."""
         for resource, catalog in self._catalogs.items():

@@ -1,6 +1,7 @@
 """The loop that joins the rooms: observe, plan, write the status, act."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -39,6 +40,7 @@ class Loop:
     clock: Clock[ObjectKey]
     desk: AnalysisDesk
     writer: StatusWriter
+    on_written: Callable[[Object], None]
     executor: Executor
     events: EventRecorder
     time: TimeSource
@@ -103,7 +105,7 @@ class Loop:
         if written is None:
             return
         # What was decided may allow the next thing at once: the changed object brings its key into the queue again.
-        self.store.primary_changed(MODEL_DEPLOYMENT, key, written)
+        self.on_written(written)
         rejected = decided.status.rejected
         if rejected is not None:
             self.store.notes(key).template_was_told(rejected.revision)
@@ -147,7 +149,7 @@ class Loop:
         status = {**(manifest.get("status") or {}), "phase": Phase.DEGRADED.value, "message": message}
         written = await self.writer.write(manifest, status)
         if written is not None:
-            self.store.primary_changed(MODEL_DEPLOYMENT, key, written)
+            self.on_written(written)
 
     def forget(self, key: ObjectKey) -> None:
         """Drop what is waited for and what was measured: the ModelDeployment is gone, or another's to care for."""

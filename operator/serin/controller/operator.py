@@ -15,7 +15,7 @@ from serin.cluster.errors import ApiError
 from serin.cluster.events import EventRecorder
 from serin.cluster.lease import Elector
 from serin.cluster.primary import PrimaryReflector
-from serin.cluster.reflector import Reflector, slim
+from serin.cluster.reflector import Reflector
 from serin.cluster.resources import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -100,6 +100,7 @@ class Operator:
             clock=self._clock,
             desk=self._desk,
             writer=StatusWriter(client),
+            on_written=self._take_written,
             executor=Executor(client, self._take_written),
             events=self._events,
             time=self._time,
@@ -266,8 +267,8 @@ class Operator:
         for reflector in self._reflectors:
             if reflector.resource == resource:
                 reflector.take_written(item)
-        if resource in {MODEL_DEPLOYMENT, ROLLOUT_ACTION} and "deletionTimestamp" not in item["metadata"]:
-            self._store.primary_changed(resource, key_of(item), slim(item))
+        if resource in {MODEL_DEPLOYMENT, ROLLOUT_ACTION}:
+            self._primary.take_written(resource, item)
 
     def _checks(self) -> list[Check]:
         """What /livez looks at beside the event loop."""

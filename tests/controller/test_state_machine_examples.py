@@ -1,0 +1,122 @@
+"""What the state machine found, and what it was suspected to find: each a life of its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from controller.fleet import Fleet, hurried, model
+from controller.whole import Object
+from fakes.apiserver import FakeApiServer, Hold, on
+from fakes.waiting import until
+
+STEPS = [{"weight": 20, "hold": "60s"}, {"weight": 50, "hold": "60s"}]
+CANARY: dict[str, Any] = {
+    "replicas": 2,
+    "rollback": {"keepWarm": "0s", "drain": "5s"},
+    "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}},
+    "strategy": {"canary": {"steps": STEPS}},
+}
+
+
+def run(test: Callable[[Fleet], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with FakeApiServer() as server:
+            fleet = Fleet(server)
+            kind = server.store.kind("configmaps")
+            server.store.create(kind, {"metadata": {"name": "ada-settings", "namespace": "ml"}}, manager="kubectl")
+            await fleet.start()
+            try:
+                await test(fleet)
+                assert not fleet.watchman.wrong
+            finally:
+                await fleet.end()
+
+    with hurried():
+        asyncio.run(whole())
+
+
+def apply(fleet: Fleet, version: str, **spec: Any) -> None:
+    """A version of the model `ada`."""
+    store, kind = fleet.server.store, fleet.server.store.kind("modeldeployments")
+    wanted = model("ada", version, **{**CANARY, **spec})
+    present = store.find(kind, ("ml", "ada"))
+    if present is None:
+        store.create(kind, {"metadata": {"name": "ada", "namespace": "ml"}, "spec": wanted}, manager="kubectl")
+    else:
+        store.update(kind, {**present, "spec": wanted}, manager="kubectl", status=False)
+
+
+async def healthy(fleet: Fleet, version: str) -> None:
+    def condition() -> bool:
+        status = fleet.status("ada")
+        return (status.get("phase"), status.get("version")) == ("Healthy", version)
+
+    await fleet.until(condition)
+
+
+def known(fleet: Fleet) -> list[Object]:
+    """The ModelDeployments that the operator knows of."""
+    assert fleet.operator is not None
+    return list(fleet.operator._store.model_deployments().values())
+
+
+def test_the_answer_to_a_write_that_comes_after_the_deletion_brings_nothing_back() -> None:
+    async def test(fleet: Fleet) -> None:
+        apply(fleet, "1.0.0")
+        await healthy(fleet, "1.0.0")
+        held = Hold(after_effect=True)
+        fleet.server.faults.add(held, on("PUT", "modeldeployments", subresource="status"))
+        apply(fleet, "2.0.0")
+        await held.reached.wait()
+        store, kind = fleet.server.store, fleet.server.store.kind("modeldeployments")
+        item = store.get(kind, ("ml", "ada"))
+        item["metadata"]["finalizers"] = []
+        store.update(kind, item, manager="kubectl", status=False)
+        store.delete(kind, ("ml", "ada"))
+        await until(lambda: not known(fleet), seconds=0.9)
+        held.released.set()
+        await fleet.settle()
+        assert known(fleet) == []
+        assert await fleet.calls_in(timedelta(minutes=10)) == 0
+
+    run(test)
+
+
+def test_a_namespace_that_ends_takes_its_models_with_it_and_few_calls() -> None:
+    async def test(fleet: Fleet) -> None:
+        apply(fleet, "1.0.0")
+        await healthy(fleet, "1.0.0")
+        apply(fleet, "2.0.0")
+        await fleet.until(lambda: fleet.status("ada").get("weight") == 20)
+        before = len(fleet.server.log)
+        fleet.server.store.terminate("ml")
+        await fleet.until(lambda: not fleet.find("modeldeployments", "ada"))
+        calls = [call for call in fleet.server.log[before:] if not call.watch]
+        assert len(calls) <= 20, list(map(str, calls))
+        await fleet.settle()
+        assert await fleet.calls_in(timedelta(minutes=10)) == 0
+        assert known(fleet) == []
+
+    run(test)
+
+
+def test_a_namespace_whose_models_go_last_is_not_fought_for() -> None:
+    async def test(fleet: Fleet) -> None:
+        apply(fleet, "1.0.0")
+        await healthy(fleet, "1.0.0")
+        store = fleet.server.store
+        store.terminating.add("ml")
+        before = len(fleet.server.log)
+        for plural in ("deployments", "services", "httproutes"):
+            for item in store.all(store.kind(plural), "ml"):
+                store.delete(store.kind(plural), ("ml", item["metadata"]["name"]))
+        await asyncio.sleep(1.0)
+        calls = [call for call in fleet.server.log[before:] if not call.watch]
+        assert len(calls) <= 40, list(map(str, calls))
+        store.terminate("ml")
+        await until(lambda: not fleet.find("modeldeployments", "ada"))
+        await fleet.settle()
+        assert known(fleet) == []
+
+    run(test)
