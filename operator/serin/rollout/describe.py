@@ -102,21 +102,26 @@ def _step_message(draft: Draft) -> str:
 
 def _conditions(draft: Draft) -> tuple[Condition, ...]:
     old = {condition.type: condition for condition in draft.world.status.conditions}
-    conditions = []
-    for kind, (state, reason, message) in _facts(draft).items():
-        before = old.get(kind)
-        changed = before is None or before.status is not state
-        conditions.append(
-            Condition(
-                type=kind,
-                status=state,
-                reason=reason,
-                message=message,
-                last_transition_time=draft.now if before is None or changed else before.last_transition_time,
-                observed_generation=draft.desired.generation,
-            )
-        )
-    return tuple(conditions)
+    return tuple(_condition(draft, old.get(kind), kind, fact) for kind, fact in _facts(draft).items())
+
+
+def _condition(draft: Draft, before: Condition | None, kind: str, fact: "Fact") -> Condition:
+    state, reason, message = fact
+    generation = draft.desired.generation
+    if before is not None and before.status is state:
+        if (before.reason, before.message, before.observed_generation) == (reason, message, generation):
+            return before
+        since = before.last_transition_time
+    else:
+        since = draft.now
+    return Condition(
+        type=kind,
+        status=state,
+        reason=reason,
+        message=message,
+        last_transition_time=since,
+        observed_generation=generation,
+    )
 
 
 Fact = tuple[ConditionStatus, str, str]

@@ -1,8 +1,10 @@
 """The plan in the making: the status as it will be, and what was said on the way."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from serin.api.base import Model
 from serin.api.status import HistoryEntry, ModelDeploymentStatus, Outcome, Phase, RevisionStatus, Role
 from serin.rollout.actions import Notice, Reference
 from serin.rollout.contest import Contest, Target
@@ -46,7 +48,7 @@ class Draft:
 
     def set(self, **changes: Any) -> None:
         """Replace fields of the status."""
-        self.status = self.status.model_copy(update=changes)
+        self.status = _with(self.status, changes)
 
     def wake(self, at: datetime) -> None:
         """Ask for another plan at that time."""
@@ -85,7 +87,7 @@ class Draft:
         """Replace fields of one revision's status."""
         self.set(
             revisions=tuple(
-                entry.model_copy(update=changes) if entry.revision == name else entry for entry in self.status.revisions
+                _with(entry, changes) if entry.revision == name else entry for entry in self.status.revisions
             )
         )
 
@@ -138,3 +140,12 @@ class Draft:
             paused_seconds=0.0,
             last_progress_at=None,
         )
+
+
+Part = TypeVar("Part", bound=Model)
+
+
+def _with(part: Part, changes: Mapping[str, Any]) -> Part:
+    """The same with some fields replaced; itself, if they are so already: most plans change little."""
+    new = {name: value for name, value in changes.items() if getattr(part, name) != value}
+    return part.model_copy(update=new) if new else part

@@ -7,6 +7,7 @@ none comes for a while, it is told by itself.
 
 from datetime import datetime, timedelta
 
+from serin.api.base import Model
 from serin.api.status import ModelDeploymentStatus
 from serin.rollout.draft import Draft
 
@@ -14,6 +15,10 @@ WORDS_AFTER = timedelta(seconds=2)
 """A wait that lasts so long is told in its latest words: most are over before anybody reads them."""
 CAN_WAIT = frozenset({"TrafficShifted", "AnalysisHealthy", "ServiceReady"})
 """Conditions that come and go with each step; nobody waits for them by `kubectl wait`."""
+
+_FOUND_AGAIN = frozenset({"message", "analysis", "last_progress_at"})
+_IN_PART = frozenset({"step", "revisions", "conditions"})
+_DECIDED = tuple(name for name in ModelDeploymentStatus.model_fields if name not in _FOUND_AGAIN | _IN_PART)
 
 
 def tell_by(draft: Draft) -> datetime | None:
@@ -32,19 +37,18 @@ def tell_by(draft: Draft) -> datetime | None:
     return by
 
 
-def _decisions(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
+def _decisions(status: ModelDeploymentStatus) -> tuple[object, ...]:
     """The status without what can be found out again."""
-    step = status.step
-    return status.model_copy(
-        update={
-            "message": "",
-            "analysis": None,
-            "last_progress_at": None,
-            "step": step.model_copy(update={"since": None, "until": None}) if step else None,
-            "revisions": tuple(entry.model_copy(update={"ready_replicas": 0}) for entry in status.revisions),
-            "conditions": tuple((each.type, each.status) for each in status.conditions if each.type not in CAN_WAIT),
-        }
+    return (
+        [getattr(status, name) for name in _DECIDED],
+        _without(status.step, "since", "until") if status.step else None,
+        [_without(entry, "ready_replicas") for entry in status.revisions],
+        [(each.type, each.status) for each in status.conditions if each.type not in CAN_WAIT],
     )
+
+
+def _without(part: Model, *names: str) -> list[object]:
+    return [value for name, value in part if name not in names]
 
 
 def _words(status: ModelDeploymentStatus) -> tuple[object, ...]:
