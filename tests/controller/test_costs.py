@@ -260,7 +260,7 @@ def prune_messages(whole: Whole) -> None:
         (item.get("status") or {}).pop("message", None)
         return update(kind, item, **options)
 
-    whole.server.store.update = pruning  # type: ignore[method-assign]
+    whole.server.store.update = pruning  # type: ignore[method-assign, assignment]
 
 
 def test_nothing_is_kept_of_what_was_deleted_and_no_series_is_added_for_it() -> None:
@@ -282,19 +282,27 @@ def test_nothing_is_kept_of_what_was_deleted_and_no_series_is_added_for_it() -> 
 
 
 def test_what_is_remembered_to_tell_news_once_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It outlives its object, so that news of a namesake are counted apart; the oldest make room for the newest."""
+    """It outlives its object; the oldest make room for the newest, and what is too old to be of use goes anyway."""
     monkeypatch.setattr(events, "REMEMBERED", 8)
 
     async def scenario() -> None:
         async with whole_operator() as whole:
             assert whole.operator is not None
-            recorder = whole.operator._events
-            for number in range(50):
-                metadata = {"name": f"model-{number}", "namespace": "ml", "uid": f"uid-{number}"}
-                item = {"apiVersion": "serin.dev/v1alpha1", "kind": "ModelDeployment", "metadata": metadata}
-                recorder.record(item, "Told", "something happened")
-            await recorder.flush(seconds=10)
+            recorder, late = whole.operator._events, 0.0
+            recorder._monotonic = lambda: late
 
+            async def tell(numbers: range) -> None:
+                for number in numbers:
+                    metadata = {"name": f"model-{number}", "namespace": "ml", "uid": f"uid-{number}"}
+                    item = {"apiVersion": "serin.dev/v1alpha1", "kind": "ModelDeployment", "metadata": metadata}
+                    recorder.record(item, "Told", "something happened")
+                await recorder.flush(seconds=10)
+
+            await tell(range(50))
             assert len(recorder._buckets) == len(recorder._written) == 8
+
+            late = 3600.0
+            await tell(range(50, 52))
+            assert len(recorder._buckets) == len(recorder._written) == 2
 
     asyncio.run(scenario())

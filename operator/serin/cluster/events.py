@@ -185,8 +185,7 @@ class EventRecorder:
     def _remember(self, news: _News, written: _Written) -> None:
         self._written[news] = written
         self._written.move_to_end(news)
-        if len(self._written) > REMEMBERED:
-            self._written.popitem(last=False)
+        _drop_old(self._written, self._monotonic() - SAME_SECONDS)
 
     def _take_token(self, uid: str) -> bool:
         now = self._monotonic()
@@ -195,8 +194,8 @@ class EventRecorder:
         bucket.at = now
         self._buckets[uid] = bucket
         self._buckets.move_to_end(uid)
-        if len(self._buckets) > REMEMBERED:
-            self._buckets.popitem(last=False)
+        # A bucket that nobody touched for so long is as full as a new one.
+        _drop_old(self._buckets, now - BURST * REFILL_SECONDS)
         if bucket.tokens < 1:
             return False
         bucket.tokens -= 1
@@ -204,3 +203,9 @@ class EventRecorder:
 
     def _timestamp(self) -> str:
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _drop_old(remembered: "OrderedDict[Any, Any]", until: float) -> None:
+    """Forget what is of no use any more, and the oldest of what is too much."""
+    while remembered and (len(remembered) > REMEMBERED or next(iter(remembered.values())).at <= until):
+        remembered.popitem(last=False)
