@@ -104,6 +104,9 @@ class Fleet(Whole):
         self.watchman = Watchman(server, self.time)
         self.prometheus = RememberingPrometheus(self.watchman)
         self.watchman.told_bad = self.prometheus.told_bad
+        # So long the operator sees Deployments without pods, and routes that nobody accepted yet.
+        server.simulation.deployments.delay_seconds = server.simulation.routes.delay_seconds = 0.01
+        self.hanging = False
         self.lags: list[Lag] = []
         self.holds: list[Hold] = []
         self.silences: list[Silence] = []
@@ -115,8 +118,8 @@ class Fleet(Whole):
 
     @property
     def clouded(self) -> bool:
-        """Whether the operator may see an old world."""
-        return bool(self.lags or self.silences)
+        """Whether the operator may see an old world, or one in which nothing becomes Ready."""
+        return bool(self.lags or self.silences or self.hanging)
 
     @property
     def running(self) -> bool:
@@ -146,6 +149,14 @@ class Fleet(Whole):
                 missing = [plural for plural in WATCHED if not self.server.watches.count(plural)]
                 raise AssertionError(f"nobody watches {missing}")
         await super().settle()
+        while self.server.simulation.busy:
+            await asyncio.sleep(0.003)
+            await super().settle()
+
+    def hang(self) -> None:
+        """Let no pod become Ready, and no route be accepted, until `lift`."""
+        self.hanging = True
+        self.server.simulation.hang()
 
     def lift(self) -> None:
         """Let everything go well from now on: what was held back comes, what had fallen silent is noticed."""
@@ -156,6 +167,9 @@ class Fleet(Whole):
         if self.silences:
             self.server.watches.cut()
         self.holds, self.lags, self.silences = [], [], []
+        if self.hanging:
+            self.hanging = False
+            self.server.simulation.resume()
 
     async def calls_in(self, passing: timedelta) -> int:
         """How many requests the operator makes while time passes; its watches and its lease are not counted."""

@@ -301,6 +301,10 @@ class FleetMachine(RuleBasedStateMachine):
         self.settle()
 
     @rule()
+    def pods_and_gateways_hang(self) -> None:
+        self.fleet.hang()
+
+    @rule()
     def etcd_is_compacted(self) -> None:
         self.server.compact()
         self.settle()
@@ -311,7 +315,7 @@ class FleetMachine(RuleBasedStateMachine):
 
     @rule()
     def all_goes_well_again(self) -> None:
-        self.fleet.lift()
+        self.change(self.fleet.lift)
         self.settle()
 
     @rule(down=st.sampled_from([0.0, 3.0, 90.0]))
@@ -415,7 +419,7 @@ class FleetMachine(RuleBasedStateMachine):
         rejected = status.get("rejected") or {}
         if status["phase"] == "Degraded":
             assert rejected["version"] == spec["model"]["version"], why
-            assert rejected["reason"] in {"AnalysisFailed", "Aborted"}, why
+            assert rejected["reason"] in {"AnalysisFailed", "Aborted", "ProgressDeadlineExceeded"}, why
         else:
             assert (status["phase"], status["version"]) == ("Healthy", spec["model"]["version"]), why
         split = {revision: weight for revision, weight in self.fleet.watchman.split(name).items() if weight}

@@ -45,14 +45,28 @@ class Simulation:
         self._handles.clear()
         self.deployments.enabled = self.routes.enabled = False
 
-    def release(self, name: str) -> None:
-        """Let an object that was held have its answer."""
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is on its way."""
+        return bool(self._handles)
+
+    def hang(self) -> None:
+        """Answer nothing from now on."""
+        self.deployments.enabled = self.routes.enabled = False
+
+    def resume(self) -> None:
+        """Answer everything that has no answer yet, and what comes."""
+        self.deployments.enabled = self.routes.enabled = True
+        self.release()
+
+    def release(self, name: str = "") -> None:
+        """Let an object that was held have its answer; all of them without a name."""
         for plural, behavior in (("deployments", self.deployments), ("httproutes", self.routes)):
-            behavior.held.discard(name)
+            behavior.held.difference_update({name} if name else set(behavior.held))
             if any(kind.plural == plural for kind in self._store.kinds.values()):
                 kind = self._store.kind(plural)
                 for item in self._store.all(kind):
-                    if item["metadata"]["name"] == name:
+                    if name in {"", item["metadata"]["name"]}:
                         self._schedule(kind, behavior, item)
 
     def _notice(self, happening: Happening) -> None:
