@@ -168,7 +168,7 @@ def test_a_file_that_may_not_be_shortened_gets_an_end_to_its_torn_line(
 
 
 def test_a_directory_that_is_not_there_and_a_path_that_is_no_file_are_errors_that_name_it(tmp_path: Path) -> None:
-    for wrong in (tmp_path / "nowhere" / "audit.jsonl", tmp_path):
+    for wrong in (tmp_path / "nowhere" / "audit.jsonl", tmp_path, Path("/dev/full")):
         with pytest.raises(OSError, match=str(wrong)):
             JournalFile(wrong).append(sealed(LOG))
 

@@ -16,9 +16,10 @@ import requests
 from localcluster import Image, LocalCluster, Tree
 from localcluster.errors import LocalClusterError
 from localcluster.images import PYTHON
-from scenarios.api import Api, eventually, session_of
+from scenarios.api import Api, Object, eventually, session_of
 from scenarios.prometheus_proxy import PrometheusProxy
 from scenarios.stage import IMAGE, Stage
+from serin.audit import Head, verify
 
 HERE = Path(__file__).parent
 LEASE_NAMESPACE = "default"
@@ -31,6 +32,7 @@ class OperatorProcess:
     def __init__(self, cluster: LocalCluster, prometheus_url: str, folder: Path) -> None:
         self._cluster, self._prometheus_url, self._log = cluster, prometheus_url, folder / "operator.log"
         self._port_file = folder / "port"
+        self._audit_log = folder / "audit.jsonl"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,6 +47,7 @@ class OperatorProcess:
             "SERIN_LEADER_ELECTION_NAMESPACE": LEASE_NAMESPACE,
             "SERIN_LOG_FORMAT": "text",
             "SERIN_STATUS_REFRESH": "1s",
+            "SERIN_AUDIT_LOG": str(self._audit_log),
         }
 
     @property
@@ -89,6 +92,16 @@ class OperatorProcess:
         self.stop(signal.SIGKILL)
         with suppress(LocalClusterError):  # it held none, or the API server is not there either
             self._cluster.api.delete(LEASE)
+
+    def audit_findings(self, *models: Object) -> list[str]:
+        """What is wrong with the audit log, held against the statuses of these ModelDeployments.
+
+        Without any, it may lack the end of a chain.
+        """
+        chains = {model["metadata"]["uid"]: model["status"]["audit"] for model in models}
+        heads = {uid: Head(chain["sequence"], chain["hash"]) for uid, chain in chains.items()}
+        with self._audit_log.open("rb") as lines:
+            return [str(finding) for finding in verify({"audit log": lines}, heads).findings]
 
     def log(self) -> str:
         """All that it logged."""
@@ -139,6 +152,7 @@ def operator(
         yield process
     finally:
         process.stop()
+    assert process.audit_findings() == []
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scenarios.analyses import analysis, metric, reason, verdict
+from scenarios.api import eventually
 from scenarios.stage import Stage, model
 
 if TYPE_CHECKING:
@@ -40,3 +41,4 @@ def test_a_killed_operator_counts_every_tick_again(stage: Stage, operator: "Oper
     counted = metric(after, "error-rate")["candidate"]["total"]
     assert 60 <= counted <= load.by_version["2.0.0"]
     assert not load.lost
+    eventually(lambda: operator.audit_findings(stage.object) == [], what="every record, once, in the audit log")

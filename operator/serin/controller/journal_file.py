@@ -1,8 +1,10 @@
 """Where the audit log is written: a file that is only ever appended to, or standard output."""
 
+import errno
 import fcntl
 import logging
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,6 +96,8 @@ class JournalFile:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # who holds it may be frozen: tried again, not waited for
             found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "is no regular file", str(self._path))
             if (found.st_dev, found.st_ino) != self._identity or found.st_size < self._read_to:
                 self._identity, self._read_to = (found.st_dev, found.st_ino), 0
             yield file
