@@ -40,7 +40,7 @@ PARTS = {
     "version": st.sampled_from(GOOD),
     "traffic": st.sampled_from(["made", "own", "none"]),
     "steps": st.sampled_from(STEPS),
-    "analyzed": st.booleans(),
+    "analyzed": st.sampled_from([True, True, False]),
     "replicas": st.sampled_from([1, 2, 5]),
     "warm": st.sampled_from(["0s", "2m"]),
 }
@@ -158,8 +158,13 @@ class FleetMachine(RuleBasedStateMachine):
             self.change(self.store.create, self.store.kind("httproutes"), own_route(name), manager="kubectl")
         self.apply(name, self.spec(name=name, **parts))
 
-    @rule(data=st.data(), version=st.sampled_from(VERSIONS), seconds=st.sampled_from([0, 10, 70, 140]))
-    def a_version_is_rolled_out(self, data: st.DataObject, version: str, seconds: int) -> None:
+    @rule(
+        data=st.data(),
+        version=st.sampled_from(VERSIONS),
+        seconds=st.sampled_from([0, 70, 140]),
+        fault=st.sampled_from(PROMETHEUS_FAULTS),
+    )
+    def a_version_is_rolled_out(self, data: st.DataObject, version: str, seconds: int, fault: str) -> None:
         name = self.draw_model(data)
         if name is not None:
             image = f"example.com/{name}:{version}"
@@ -168,6 +173,8 @@ class FleetMachine(RuleBasedStateMachine):
             template = {"spec": {"containers": [{**container, "image": image}]}}
             self.apply(name, {**spec, "model": {"version": version}, "template": template})
             self.settle()
+            self.time_passes(seconds)
+            self.fleet.prometheus.fault = fault
             self.time_passes(seconds)
 
     @rule(
