@@ -89,6 +89,15 @@ class FarOperator(OperatorProcess):
         finally:
             self._nft(f"delete table inet cut_{port}")
 
+    def forget(self, port: int) -> None:
+        """The cluster's end forgets its connections to the operator, whose end hears of it only if it sends something.
+
+        Call it while the cable is cut: else the farewell arrives.
+        """
+        self._cluster.run_inside(
+            ["ss", "--kill", "--tcp", "--numeric", "dst", _OPERATOR_END, "sport", "=", f":{port}"], capture_output=True
+        )
+
     @contextmanager
     def full_disk(self) -> Iterator[None]:
         """The disk that the log is on has no byte left."""
