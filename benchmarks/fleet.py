@@ -40,6 +40,8 @@ QUERY_DELAY = timedelta(seconds=1)
 UNUSED = ("contour", "envoy", "prometheus", "coredns", "kubelet", "containerd", "kube-proxy")
 """Parts of the local cluster that nothing here needs."""
 LONGEST = 3600.0
+SETTLING = 45.0
+"""Seconds after which the last counts, which need not be told at once, are in every status."""
 LOOP_LAG, PLANS = "serin_event_loop_lag_seconds", "serin_reconcile_duration_seconds_count"
 
 
@@ -182,7 +184,7 @@ async def play(fleet: Fleet, interval: str, idle_seconds: float) -> None:
     await asyncio.gather(*(fleet.client.create(model(index, "1", interval)) for index in range(fleet.number)))
     await fleet.until(_healthy("1", fleet.number), "the first deployment")
     fleet.end()
-    await asyncio.sleep(20)  # what the last write caused has been seen by all
+    await asyncio.sleep(SETTLING)
     fleet.begin("idle")
     await fleet.sleep(idle_seconds)
     fleet.end()

@@ -1,6 +1,7 @@
 """What was read from objects, kept until they say something else."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Source = TypeVar("Source")
@@ -15,12 +16,15 @@ class Memo:
     """
 
     def __init__(self) -> None:
-        self._before: dict[Hashable, tuple[Any, Any]] = {}
-        self._now: dict[Hashable, tuple[Any, Any]] = {}
+        self._known: dict[Hashable, tuple[Any, Any]] = {}
+        self._read: set[Hashable] = set()
 
-    def begin(self) -> None:
-        """Begin to read everything: what is not read this time is forgotten the next time."""
-        self._before, self._now = self._now, {}
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While everything is read: what is not read meanwhile is forgotten."""
+        self._read.clear()
+        yield
+        self._known = {what: known for what, known in self._known.items() if what in self._read}
 
     def read(self, what: Hashable, source: Source, reader: Callable[[Source], Value]) -> Value:
         """What `reader` makes of `source`, which nobody changes afterwards.
@@ -30,8 +34,9 @@ class Memo:
             source: what it is read from; equal sources are read alike.
             reader: what it raises is raised each time.
         """
-        known = self._before.get(what)
+        known = self._known.get(what)
         value: Value = known[1] if known is not None and known[0] == source else reader(source)
         # The newest source is kept: the store holds it anyway.
-        self._now[what] = (source, value)
+        self._known[what] = (source, value)
+        self._read.add(what)
         return value

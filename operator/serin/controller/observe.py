@@ -57,14 +57,15 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
         ValueError: its spec cannot be read; the message names the field.
     """
     memo = store.memo(key_of(manifest))
-    memo.begin()
-    desired = _desired(manifest, memo)
-    told = _status(manifest, memo)
+    with memo.reading():
+        desired = _desired(manifest, memo)
+        told = _status(manifest, memo)
+        observed = _observed(store, desired)
     # What somebody else has written meanwhile is not what was gone on from.
     known = untold if untold is not None and untold.told == told else None
     return World(
         desired=desired,
-        observed=_observed(store, desired),
+        observed=observed,
         status=known.status if known else told,
         told=told,
         untold_since=known.since if known else None,
