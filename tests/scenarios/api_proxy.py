@@ -64,8 +64,8 @@ class Fault:
     async def before(self, call: Call) -> None:
         """Before a call is passed on. It is not, if this raises `Cut`; it waits as long as this does."""
 
-    async def after(self, call: Call) -> None:
-        """When the API server has done it, before the operator learns of that; `Cut`: it never does."""
+    async def after(self, call: Call, status: int) -> None:
+        """When the API server has answered, before the operator learns of that; `Cut`: it never does."""
 
 
 class ApiProxy:
@@ -150,7 +150,7 @@ class ApiProxy:
         headers = _end_to_end(upstream.headers)
         if "watch" not in call.query:
             body = await upstream.read()
-            await self.fault.after(call)
+            await self.fault.after(call, upstream.status)
             return web.Response(status=upstream.status, headers=headers, body=body)
         response = web.StreamResponse(status=upstream.status, headers=headers)
         await response.prepare(request)

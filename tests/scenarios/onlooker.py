@@ -155,12 +155,19 @@ class Onlooker:
             if sighting.type != "DELETED" and sighting.object["spec"]["replicas"]
         }
 
+    def weights(self, version: str) -> list[tuple[float, int]]:
+        """The weights of a version and when each began, from its first place in the route on."""
+        weights: list[tuple[float, int]] = []
+        for at, split in self.splits:
+            if version in split and (not weights or weights[-1][1] != split[version]):
+                weights.append((at, split[version]))
+        return weights
+
     def stays(self, version: str) -> Iterator[tuple[int, float]]:
         """Each weight below 100 with which a version got requests, and how many seconds the route had it."""
-        splits = self.splits
-        for (began, split), (ended, _) in itertools.pairwise(splits):
-            if 0 < split.get(version, 0) < 100:
-                yield split[version], ended - began
+        for (began, weight), (ended, _) in itertools.pairwise(self.weights(version)):
+            if 0 < weight < 100:
+                yield weight, ended - began
 
     async def _open(self) -> None:
         self._client = aiohttp.ClientSession(

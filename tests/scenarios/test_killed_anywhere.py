@@ -6,6 +6,7 @@ several lives are lived at a time.
 """
 
 import asyncio
+import itertools
 import secrets
 import signal
 import time
@@ -76,12 +77,17 @@ class MortalOperator(OperatorProcess):
         return self._born is not None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except AssertionError:
+            self.stop(signal.SIGKILL)
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._midwife.shutdown()  # whoever is being born is there then
         self.stop()
+        assert self.audit_findings() == []
 
     def _start(self) -> float:
         self.start()
@@ -117,24 +123,24 @@ class Death(Fault):
 
     async def before(self, call: Call) -> None:
         """Kill before the write has any effect."""
-        if not (call.write and self._moment.matches(call)):
-            return
-        self._seen += 1
-        if self._seen == self._moment.number and not self._moment.after:
+        if not self._moment.after and self._is_now(call):
             self._strike()
             raise Cut
 
-    async def after(self, call: Call) -> None:
+    async def after(self, call: Call, status: int) -> None:
         """Kill once it is done, before the operator knows."""
-        moment = self._moment
-        if not (moment.after and self._seen == moment.number and call.write and moment.matches(call)):
+        if not self._moment.after or status >= 300 or not self._is_now(call):
             return
-        self._seen += 1
-        if moment.later:
-            asyncio.get_running_loop().call_later(moment.later, self._strike)
+        if self._moment.later:
+            asyncio.get_running_loop().call_later(self._moment.later, self._strike)
         else:
             self._strike()
             raise Cut
+
+    def _is_now(self, call: Call) -> bool:
+        matches = call.write and self._moment.matches(call)
+        self._seen += matches
+        return matches and self._seen == self._moment.number
 
 
 def status(look: Callable[[Object], bool]) -> Callable[[Call], bool]:
@@ -312,6 +318,7 @@ class Told:
 
     positions: list[Position]
     splits: list[Split]
+    weights: dict[str, list[int]]
     stays: list[tuple[int, float]]
     made: list[tuple[str, str]]
     pods: dict[str, int]
@@ -360,10 +367,15 @@ def live(cluster: LocalCluster, folder: Path, life: Life, moment: Moment | None)
 def told(onlooker: Onlooker, life: Life, lost: list[str], down: float) -> Told:
     """What can be compared between two lives: no uids, no times."""
     status = onlooker.status
-    pods = {version: onlooker.pods(version) for version in set(onlooker.versions.values())}
+    versions = sorted(set(onlooker.versions.values()))
+    pods = {version: onlooker.pods(version) for version in versions}
+    # When a version without requests leaves the route is another matter than when another one gets more.
+    carrying = [{version: weight for version, weight in split.items() if weight} for _, split in onlooker.splits]
+    splits = [split for split, _ in itertools.groupby(carrying)]
     return Told(
         positions=onlooker.positions,
-        splits=[split for _, split in onlooker.splits],
+        splits=splits,
+        weights={version: [weight for _, weight in onlooker.weights(version)] for version in versions},
         stays=list(onlooker.stays(life.candidate)),
         made=onlooker.made,
         pods={version: len(names) for version, names in pods.items()},
@@ -381,7 +393,7 @@ def told(onlooker: Onlooker, life: Life, lost: list[str], down: float) -> Told:
 
 def problems(life: Life, undisturbed: Told, seen: Told) -> Iterator[str]:
     """What a life has that it should not have, or lacks."""
-    for name in ("positions", "splits", "made", "pods", "remains"):
+    for name in ("positions", "splits", "weights", "made", "pods", "remains"):
         mine, expected = getattr(seen, name), getattr(undisturbed, name)
         if mine != expected:
             yield f"{name}: {mine} instead of {expected}"
