@@ -284,6 +284,7 @@ class Simulator:
         item = deepcopy(item)
         name = item["metadata"]["name"]
         item["metadata"].setdefault("uid", f"uid-{item['kind']}-{name}")
+        item["metadata"]["resourceVersion"] = "1"
         revision = revision_in(OWNER.name, name) or name
         match item["kind"]:
             case "Deployment":
@@ -303,7 +304,6 @@ class Simulator:
             case "ControllerRevision":
                 self.records[revision] = item
             case "HTTPRoute":
-                item["metadata"]["resourceVersion"] = "1"
                 if self.route is not None:
                     item["metadata"]["generation"] = self.route["metadata"]["generation"]
                 self._take_route(item)

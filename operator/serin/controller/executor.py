@@ -67,7 +67,7 @@ class Executor:
                 await self._create(action.object, uid, notes, revision=action.revision)
                 notes.has_written(action)
             case Apply():
-                self._on_written(await self._client.apply(action.object))
+                await self._apply(action)
                 notes.has_written(action)
             case FreezeConfigMap():
                 await self._freeze(action, notes)
@@ -98,6 +98,13 @@ class Executor:
                 raise
             notes.template_is_invalid(revision, error.words)
             raise Interrupted(f"the template of {revision} is refused: {error.words}") from error
+
+    async def _apply(self, action: Apply) -> None:
+        try:
+            written = await self._client.apply(action.object)
+        except Conflict as error:
+            raise Interrupted(str(error)) from error
+        self._on_written(written)
 
     async def _freeze(self, action: FreezeConfigMap, notes: Notes) -> None:
         namespace = action.owner.namespace

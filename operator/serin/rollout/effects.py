@@ -119,6 +119,7 @@ def _scale(draft: Draft, entry: RevisionStatus, workload: Workload) -> Patch:
         draft.reference("apps/v1", "Deployment", revision_name(draft.desired.owner.name, entry.revision)),
         (
             {"op": "test", "path": "/metadata/uid", "value": workload.uid},
+            {"op": "test", "path": "/spec/replicas", "value": workload.replicas},
             {"op": "replace", "path": "/spec/replicas", "value": entry.replicas},
         ),
     )
@@ -150,7 +151,10 @@ def _leads_as(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _rewrite(draft: Draft, seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> Patch:
     """Bring the Service to what is wanted. An apply would add another port beside the old one of the same name."""
-    operations = [{"op": "test", "path": "/metadata/uid", "value": seen["metadata"]["uid"]}]
+    metadata = seen["metadata"]
+    operations = [
+        {"op": "test", "path": f"/metadata/{key}", "value": metadata[key]} for key in ("uid", "resourceVersion")
+    ]
     operations += [{"op": "add", "path": f"/spec/{key}", "value": value} for key, value in wanted["spec"].items()]
     return Patch(draft.reference("v1", "Service", wanted["metadata"]["name"]), operations)
 

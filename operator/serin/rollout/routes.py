@@ -35,7 +35,7 @@ def write_route(draft: Draft) -> Iterator[Action]:
     elif route is None:
         yield Create(wanted)
     elif not has(route["spec"], wanted["spec"]) or _parents(route) != _parents(wanted):
-        yield applied(wanted, route["metadata"]["uid"])
+        yield applied(wanted, route)
 
 
 def _parents(route: Mapping[str, Any]) -> list[tuple[Any, ...]]:
