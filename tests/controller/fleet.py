@@ -189,7 +189,6 @@ class Fleet(Whole):
 def hurried() -> Iterator[None]:
     """Retries that take seconds take hundredths of them: nothing else is waited for in real time."""
     from serin.cluster import primary, reflector
-    from serin.controller import loop
 
     settings = primary._settings
 
@@ -207,7 +206,6 @@ def hurried() -> Iterator[None]:
         patch("ssl.create_default_context", certificates),
         patch.object(primary, "RETRY_SECONDS", 0.02),
         patch.object(primary, "_settings", quick),
-        patch.object(loop, "AGAIN_SECONDS", 0.01),
         patch.object(reflector.Reflector.__init__, "__kwdefaults__", defaults),
     ):
         yield

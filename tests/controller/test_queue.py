@@ -1,14 +1,15 @@
 """The work queue: bursts collapse, a key is alone, failures wait longer each time."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from fakes.waiting import until
-from serin.cluster.errors import ServerError
-from serin.controller.queue import Backoff, QueueMetrics, WorkQueue
+from serin.cluster.errors import NotLeading, ServerError
+from serin.controller.queue import Again, Backoff, QueueMetrics, WorkQueue
 
 Work = Callable[[str], Awaitable[None]]
 
@@ -170,3 +171,47 @@ def test_closing_lets_what_is_under_way_end_and_drops_the_rest() -> None:
         assert harness.done == ["running"]
 
     run(test, workers=1)
+
+
+def test_what_was_overtaken_comes_again_later_each_time_and_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        registry, times = CollectorRegistry(), list[float]()
+
+        async def work(_: str) -> None:
+            times.append(asyncio.get_running_loop().time())
+            if len(times) < 5:
+                raise Again("seen too late")
+
+        queue = WorkQueue(work, workers=1, metrics=QueueMetrics(registry), backoff=Backoff(first=0.02))
+        task = asyncio.create_task(queue.run())
+        queue.add("a")
+        await until(lambda: len(times) == 5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+        assert all(pause > 0.02 * 2**number * 0.75 for number, pause in enumerate(pauses)), pauses
+        assert registry.get_sample_value("serin_reconcile_failures_total") == 0
+        assert not caplog.records
+
+    asyncio.run(test())
+
+
+def test_what_another_replica_is_to_do_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    async def whole() -> None:
+        registry, worked = CollectorRegistry(), list[str]()
+
+        async def work(key: str) -> None:
+            worked.append(key)
+            raise NotLeading("somebody else leads")
+
+        queue: WorkQueue[str] = WorkQueue(work, workers=1, metrics=QueueMetrics(registry))
+        task = asyncio.create_task(queue.run())
+        queue.add("fraud")
+        await until(lambda: worked and not queue._running)
+        assert not queue._later
+        assert registry.get_sample_value("serin_reconcile_failures_total") == 0
+        assert not [record for record in caplog.records if record.levelname == "WARNING"]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(whole())

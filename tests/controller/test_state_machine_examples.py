@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from controller.fleet import Fleet, hurried, model
 from controller.whole import Object
-from fakes.apiserver import FakeApiServer, Hold, on
+from fakes.apiserver import FakeApiServer, Hold, Silence, on
 from fakes.waiting import until
+from serin.controller.queue import Backoff
 
 STEPS = [{"weight": 20, "hold": "60s"}, {"weight": 50, "hold": "60s"}]
 CANARY: dict[str, Any] = {
@@ -107,16 +110,51 @@ def test_a_namespace_whose_models_go_last_is_not_fought_for() -> None:
         await healthy(fleet, "1.0.0")
         store = fleet.server.store
         store.terminating.add("ml")
+        assert fleet.operator is not None
+        fleet.operator._queue._backoff = Backoff()
         before = len(fleet.server.log)
         for plural in ("deployments", "services", "httproutes"):
             for item in store.all(store.kind(plural), "ml"):
                 store.delete(store.kind(plural), ("ml", item["metadata"]["name"]))
         await asyncio.sleep(1.0)
         calls = [call for call in fleet.server.log[before:] if not call.watch]
-        assert len(calls) <= 40, list(map(str, calls))
+        assert len(calls) <= 10, list(map(str, calls))
         store.terminate("ml")
         await until(lambda: not fleet.find("modeldeployments", "ada"))
         await fleet.settle()
         assert known(fleet) == []
+
+    run(test)
+
+
+@pytest.mark.parametrize("plural", ["modeldeployments", "httproutes"])
+def test_what_has_changed_unseen_is_not_asked_for_again_and_again(plural: str) -> None:
+    async def test(fleet: Fleet) -> None:
+        store = fleet.server.store
+        own: Object = {"metadata": {"name": "ada-own", "namespace": "ml"}, "spec": {"parentRefs": [{"name": "public"}]}}
+        own["spec"]["rules"] = [{"backendRefs": [{"name": "ada", "port": 80, "weight": 1}]}]
+        store.create(store.kind("httproutes"), own, manager="kubectl")
+        traffic = {"gatewayAPI": {"httpRoute": {"name": "ada-own"}}}
+        apply(fleet, "1.0.0", traffic=traffic)
+        await healthy(fleet, "1.0.0")
+        apply(fleet, "2.0.0", traffic=traffic)
+        await fleet.until(lambda: fleet.status("ada").get("weight") == 20)
+        await fleet.settle()
+        fleet.server.faults.add(Silence(), lambda call: call.watch and call.plural == plural, times=None)
+        fleet.server.watches.cut(plural)
+        await until(lambda: fleet.server.watches.count(plural))
+        unseen = store.get(store.kind(plural), ("ml", "ada" if plural == "modeldeployments" else "ada-own"))
+        unseen["metadata"]["labels"] = {"somebody": "was here"}
+        store.update(store.kind(plural), unseen, manager="kubectl", status=False)
+        assert fleet.operator is not None
+        fleet.operator._queue._backoff = Backoff(first=0.05)
+        before = len(fleet.server.log)
+        fleet.time.advance(65)
+        await asyncio.sleep(2)
+        calls = [call for call in fleet.server.log[before:] if not call.watch]
+        assert 2 <= len(calls) <= 15, list(map(str, calls))
+        fleet.server.faults.clear()
+        fleet.server.watches.cut(plural)
+        await healthy(fleet, "2.0.0")
 
     run(test)

@@ -19,16 +19,13 @@ from serin.controller.clock import Clock, TimeSource
 from serin.controller.executor import Executor, Interrupted
 from serin.controller.journal import Journal
 from serin.controller.observe import Untold, observe
-from serin.controller.queue import WorkQueue
+from serin.controller.queue import Again, WorkQueue
 from serin.controller.store import Store
 from serin.rollout import plan
 from serin.rollout.actions import Plan
 from serin.rollout.world import World
 
 logger = logging.getLogger(__name__)
-
-AGAIN_SECONDS = 0.2
-"""After an interruption: by then the watch has usually told what changed."""
 
 
 @dataclass
@@ -72,10 +69,8 @@ class Loop:
             else:
                 self._remember(key, world, decided)
                 self._log(world, world.told)
-        except Conflict:
-            logger.debug("%s has changed since it was planned for", key)
-            self.queue.add_after(key, AGAIN_SECONDS)
-            return
+        except Conflict as error:
+            raise Again(f"it has changed since it was planned for: {error}") from error
         except NotFound:
             return  # the watch tells that it is gone
         self.desk.follow(key, world.desired.owner.uid, world.desired.spec, decided.status)
@@ -132,8 +127,7 @@ class Loop:
         try:
             await self.executor.run(key, uid, decided.actions, self.store.notes(key))
         except Interrupted as interruption:
-            logger.debug("%s: %s", key, interruption)
-            self.queue.add_after(key, AGAIN_SECONDS)
+            raise Again(str(interruption)) from interruption
         except ApiError as error:
             self.events.record(manifest, "ActionFailed", str(error), type="Warning")
             raise

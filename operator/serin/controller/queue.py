@@ -34,6 +34,13 @@ class Backoff:
         return pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries, guards no secret
 
 
+class Again(Exception):  # noqa: N818 - nothing is wrong
+    """Raised by work that found the world another one than it had seen: the key comes again when that is seen.
+
+    If it is not, because a watch lags or is dead, the key comes again after a pause, a longer one each time.
+    """
+
+
 class QueueMetrics:
     """What `/metrics` tells about the queue."""
 
@@ -168,6 +175,10 @@ class WorkQueue(Generic[Key]):
             with self._metrics.work.time():
                 await self._work(key)
             self._failures.pop(key, None)
+        except Again as error:
+            delay = self._count_failure(key)
+            logger.debug("%s again in %.1f s: %s", key, delay, error)
+            self.add_after(key, delay)
         except NotLeading as error:
             logger.debug("%s is left to who leads: %s", key, error)
         except Exception as error:  # noqa: BLE001 - it is told, and tried again
@@ -184,12 +195,11 @@ class WorkQueue(Generic[Key]):
 
     def _retry(self, key: Key, error: Exception) -> None:
         self._metrics.failures.inc()
-        failures = self._failures[key] = self._failures.get(key, 0) + 1
-        delay = self._backoff.delay(failures)
+        delay = self._count_failure(key)
         logger.warning(
             "%s failed %d times in a row; again in %.1f s: %s",
             key,
-            failures,
+            self._failures[key],
             delay,
             error,
             # What the API server said needs no traceback; anything else is a bug.
@@ -197,6 +207,11 @@ class WorkQueue(Generic[Key]):
             extra={"object": str(key)},
         )
         self.add_after(key, delay)
+
+    def _count_failure(self, key: Key) -> float:
+        """Count one more in a row, and say how long to wait, in seconds."""
+        self._failures[key] = self._failures.get(key, 0) + 1
+        return self._backoff.delay(self._failures[key])
 
     def _come_due(self, key: Key) -> None:
         self._later.pop(key, None)
