@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from crds.files import ROOT
-from serin.cluster.resources import RESOURCES
+from serin.cluster.resources import LEASE, RESOURCES
 
 pytestmark = pytest.mark.cluster
 
@@ -44,6 +44,8 @@ def test_the_operators_pod_is_admitted_where_only_restricted_ones_are(role: Kube
 
 def test_the_operator_may_do_what_it_needs(role: Kubectl) -> None:
     for resource in RESOURCES:
+        if resource is LEASE:
+            continue  # in its own namespace only
         verb = {"pods": "list", "events": "create"}.get(resource.plural, "watch")
         name = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
         assert allowed(role, verb, name), f"{verb} {name}"
@@ -56,6 +58,13 @@ def test_the_operator_may_do_what_it_needs(role: Kubectl) -> None:
         ("patch", "httproutes.gateway.networking.k8s.io"),
     ):
         assert allowed(role, verb, name), f"{verb} {name}"
+
+
+@pytest.mark.parametrize("verb", ["get", "watch", "create", "update"])
+def test_the_operator_may_hold_a_lease_in_its_own_namespace_and_nowhere_else(role: Kubectl, verb: str) -> None:
+    question = ("auth", "can-i", verb, "leases.coordination.k8s.io", "--as", ACCOUNT, "-n")
+    assert role(*question, "serin-system", check=False).splitlines()[0] == "yes"
+    assert role(*question, "kube-system", check=False).splitlines()[0] == "no"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,14 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fakes.apiserver import FakeApiServer
+from serin.controller.main import lease_name, lease_namespace
+from serin.controller.settings import Settings, SettingsError
 
 
 def run(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -60,3 +63,28 @@ def test_a_port_that_is_taken_stops_it_with_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert [line for line in done.stderr.splitlines() if "cannot listen on 127.0.0.1" in line]
     assert "Traceback" not in done.stderr
+
+
+def test_where_the_lease_is_is_said_or_the_pods_own_namespace(tmp_path: Path) -> None:
+    own = tmp_path / "namespace"
+    with pytest.raises(
+        SettingsError, match=r"in no pod.*set leader_election_namespace, or leader_election to off"
+    ):
+        lease_namespace(Settings(), own)
+    own.write_text("serin-system")
+    assert lease_namespace(Settings(), own) == "serin-system"
+    assert lease_namespace(replace(Settings(), leader_election_namespace="there"), own) == "there"
+
+
+def test_operators_of_different_namespaces_do_not_compete() -> None:
+    assert lease_name(Settings()) == "serin-operator"
+    assert lease_name(replace(Settings(), namespace="ml")) == "serin-operator-ml"
+
+
+def test_without_a_namespace_for_its_lease_it_stops_with_one_line(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(FakeApiServer().kubeconfig())
+    done = run(SERIN_KUBECONFIG=str(kubeconfig))
+    assert done.returncode == 2
+    (said,) = done.stderr.splitlines()
+    assert "leader_election is on, but Serin runs in no pod" in said

@@ -42,6 +42,12 @@ def test_an_empty_variable_is_a_value() -> None:
         (["--log-level", "loud"], {}, "--log-level is 'loud', expected one of debug, info, warning, error"),
         (["--log-format", "xml"], {}, "--log-format is 'xml', expected one of json, text"),
         (["--namespace", "Not_One"], {}, "--namespace is 'Not_One', expected the name of a namespace"),
+        ([], {"SERIN_LEADER_ELECTION": "maybe"}, "SERIN_LEADER_ELECTION is 'maybe', expected one of on, off"),
+        (
+            [],
+            {"SERIN_LEADER_ELECTION_NAMESPACE": "Not_One"},
+            "SERIN_LEADER_ELECTION_NAMESPACE is 'Not_One', expected the name of a namespace, or nothing for that of",
+        ),
         ([], {"SERIN_WORKER": "3"}, "SERIN_WORKER is not a setting of Serin: known are SERIN_AUDIT_LOG, SERIN_HTTP"),
         (["--worker", "3"], {}, "unrecognized arguments: --worker 3; --help lists all flags"),
         (["--workers"], {}, "argument --workers: expected one argument"),

@@ -36,7 +36,7 @@ class Create:
 
 @dataclass(frozen=True)
 class Apply:
-    """Bring an object of our own to this state by server-side apply, if it is still of the resourceVersion in `object`."""
+    """Bring an object of our own to this state by server-side apply, if its resourceVersion is still the one in it."""
 
     object: Object
 
