@@ -37,6 +37,7 @@ def standby(
 ) -> Iterator[OperatorProcess]:
     """A second operator, that stands by. Afterwards there is the first one alone, and it acts."""
     second = OperatorProcess(cluster, _proxy.url, tmp_path)
+    second._audit_log = operator._audit_log  # both write to one: a rollout that changes hands has one chain
     second.start(until=STANDS_BY)
     try:
         yield second
