@@ -79,3 +79,16 @@ def test_a_change_of_what_no_plan_reads_wakes_nobody() -> None:
     assert len(woken) == 3, "a pod that is ready, and a quota that is full, are news"
     changed(CHILD, None)
     assert len(woken) == 4
+
+
+def test_a_part_that_did_not_change_stays_the_same_object() -> None:
+    cache = store([])
+    changed = cache.child_changed(HTTP_ROUTE)
+    changed(ROUTE, {**route(1, "legacy"), "status": {"parents": []}})
+    first = cache.get(HTTP_ROUTE, ROUTE)
+    changed(ROUTE, {**route(2, "legacy"), "status": {"parents": [1]}})
+    second = cache.get(HTTP_ROUTE, ROUTE)
+    assert first is not None
+    assert second is not None
+    assert second["spec"] is first["spec"]
+    assert (first["status"], second["status"]) == ({"parents": []}, {"parents": [1]})

@@ -147,6 +147,9 @@ class Store:
         if manifest is None:
             self._objects[resource].pop(key, None)
             return known is not None
+        if known is not None:
+            # Most changes are of one part: what is the same stays the same object. What was read from it holds it too.
+            manifest |= {part: known[part] for part in manifest.keys() & known.keys() if manifest[part] == known[part]}
         self._objects[resource][key] = manifest
         for owner in _owners(resource, key, manifest):
             self._children[owner].add((resource, key))
