@@ -20,15 +20,15 @@ from typing import Self
 import pytest
 
 from localcluster import LocalCluster
-from scenarios.api import Api, Object, session_of
+from scenarios.api import Api, Object, eventually, session_of
 from scenarios.api_proxy import ApiProxy, Call, Cut, Fault
 from scenarios.conftest import OperatorProcess
 from scenarios.onlooker import Onlooker, Position, Split
-from scenarios.stage import QUICK, Stage, model
+from scenarios.stage import NAME, QUICK, Stage, model
 
 pytestmark = [pytest.mark.cluster, pytest.mark.scenario]
 
-AT_ONCE = 5
+AT_ONCE = 4
 """So many lives are lived at a time: two processors do not carry more without a delay that is not Serin's."""
 RATE = 20.0
 HOLDS = {20: 4.0, 50: 3.0}
@@ -352,16 +352,23 @@ def live(cluster: LocalCluster, folder: Path, life: Life, moment: Moment | None)
         MortalOperator(cluster, namespace, proxy.write_kubeconfig(folder), folder) as operator,
     ):
         stage = Stage(Api(*session, namespace), cluster.gateway_url, operator.tail)
-        stage.deploy(model("1.0.0"))
 
         def arm() -> None:
             if moment is not None:
                 proxy.fault = Death(moment, operator.die)
 
-        with stage.load(RATE) as load:
-            life.play(stage, onlooker, arm)
-        assert operator.died == (moment is not None), "that moment never came"
-        return told(onlooker, life, [answer.error for answer in load.lost], operator.down())
+        try:
+            stage.deploy(model("1.0.0"))
+            with stage.load(RATE) as load:
+                life.play(stage, onlooker, arm)
+            assert operator.died == (moment is not None), "that moment never came"
+            down = operator.down()
+            eventually(lambda: not operator.audit_findings(stage.object), what="each decision in the audit log once")
+            return told(onlooker, life, [answer.error for answer in load.lost], down)
+        finally:
+            # While its operator is there: nobody else takes the finalizer off.
+            stage.api.delete("ModelDeployment", NAME)
+            onlooker.until("its end", lambda: onlooker.seen("ModelDeployment")[-1].type == "DELETED")
 
 
 def told(onlooker: Onlooker, life: Life, lost: list[str], down: float) -> Told:
