@@ -173,7 +173,8 @@ async def _run(kubeconfig: str, port: int, query_delay: float) -> None:
             return web.json_response(world.facts(), dumps=json.dumps)
 
         application.router.add_get("/facts", facts)
-        runner = web.AppRunner(application, access_log=None)
+        # A query stands in the URL, and Prometheus reads a longer one than aiohttp does by itself.
+        runner = web.AppRunner(application, access_log=None, max_line_size=1_000_000)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         await Reflector(client, HTTP_ROUTE, on_change=world.route_changed).run()
