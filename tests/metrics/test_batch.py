@@ -1,6 +1,7 @@
 """Many rollouts, few queries, and nothing from outside is read as a query."""
 
 from datetime import timedelta
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
@@ -120,3 +121,15 @@ def test_the_answer_bears_the_labels_of_the_revision_and_of_the_cell() -> None:
     expression = counted("m", timedelta(seconds=30), telling="m", scope=("rev",), by=("rev", "le"))
     assert expression.startswith("(sum by (rev, le) (")
     assert "on (job, instance, rev)" in expression
+
+
+@pytest.mark.parametrize("number", [1, 5, 12, 13, 14, 20, 40, 130, 500])
+def test_a_query_is_short_enough_for_the_proxies_in_front_of_prometheus(number: int) -> None:
+    """nginx and Apache refuse a URL of more than about 8,000 characters."""
+    policy = analysis()
+    subjects = [
+        Subject(f"namespace-{at:012}", f"model-{at:016}", f"{at:010}", f"{at + number:010}", policy, (NOW,))
+        for at in range(number)
+    ]
+    for batch in batches(subjects):
+        assert len(quote_plus(batch.query.expression)) < 7800
