@@ -25,9 +25,11 @@ from controller.test_killed_anywhere import (
 from fakes.apiserver import Hold, on
 from fakes.waiting import until
 from serin.cluster.errors import NotLeading
+from serin.cluster.resources import ObjectKey
 
 DOWN = timedelta(seconds=17)
 SAMPLES = 4
+KEY = ObjectKey("ml", "fraud")
 
 
 # In one process the end of one operator's kopf is that of the other's too: its watch breaks off, and is begun anew.
@@ -157,6 +159,33 @@ def test_a_write_that_the_api_server_carries_out_late_has_no_effect() -> None:
             await both.settle()
             assert both.record.weights == splits
             await _goes_on(both)
+
+    asyncio.run(whole())
+
+
+def test_who_takes_over_decides_nothing_by_what_is_older_than_the_last_leaders_last_word() -> None:
+    async def whole() -> None:
+        async with relay() as both:
+            both.deploy("1.0.0", **SPEC)
+            await healthy(both, "1.0.0")
+            _, second = both.replicas
+            version = int((both.find("modeldeployments", "fraud") or {})["metadata"]["resourceVersion"])
+            asked: list[ObjectKey] = []
+
+            async def reconcile(key: ObjectKey) -> None:
+                asked.append(key)
+
+            second.operator._loop.reconcile = reconcile  # type: ignore[method-assign]
+            both.replicas[0].operator.stop()
+            await asyncio.wait_for(both.replicas[0].task, 20)
+            await until(lambda: second.operator._acting and asked)
+            assert second.operator._newest == {KEY: version}
+            asked.clear()
+            second.operator._newest = {KEY: version + 1}  # the watch has not come so far
+            await second.operator._reconcile(KEY)
+            assert not asked
+            both.deploy("2.0.0", **SPEC)
+            await until(lambda: asked == [KEY])
 
     asyncio.run(whole())
 
