@@ -1,7 +1,7 @@
 """The pod template: left open, so that the pod fields of any Kubernetes pass, but for what Serin must know.
 
 A closed schema would prune the fields of newer Kubernetes and make the CRD too big for client-side apply. The
-rest of a template is checked by the API server when the Deployment is made, strictly, and told with the API server's own words.
+rest of a template is checked by the API server when the Deployment is made, strictly, and told in its own words.
 """
 
 from collections.abc import Mapping
