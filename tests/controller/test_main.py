@@ -67,9 +67,7 @@ def test_a_port_that_is_taken_stops_it_with_one_line(tmp_path: Path) -> None:
 
 def test_where_the_lease_is_is_said_or_the_pods_own_namespace(tmp_path: Path) -> None:
     own = tmp_path / "namespace"
-    with pytest.raises(
-        SettingsError, match=r"in no pod.*set leader_election_namespace, or leader_election to off"
-    ):
+    with pytest.raises(SettingsError, match=r"in no pod.*set leader_election_namespace, or leader_election to off"):
         lease_namespace(Settings(), own)
     own.write_text("serin-system")
     assert lease_namespace(Settings(), own) == "serin-system"
