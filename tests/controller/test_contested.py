@@ -6,7 +6,9 @@ from typing import Any
 from controller.test_whole_operator import healthy, run
 from controller.whole import Whole
 
-LONG = {"strategy": {"canary": {"steps": [{"weight": 20, "hold": "30m"}, {"weight": 50, "hold": "60s"}]}}}
+LONG: dict[str, Any] = {
+    "strategy": {"canary": {"steps": [{"weight": 20, "hold": "30m"}, {"weight": 50, "hold": "60s"}]}}
+}
 
 
 def revert(whole: Whole) -> None:
