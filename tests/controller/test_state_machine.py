@@ -27,7 +27,7 @@ from fakes.apiserver import Call, Drop, ErrorEvent, FakeApiServer, Hold, Lag, Re
 
 NAMES = ("ada", "bob", "cyd")
 GOOD = ("1.0.0", "2.0.0", "3.0.0")
-VERSIONS = (*GOOD, "9.0.0" + BAD)
+VERSIONS = (*GOOD, "8.0.0" + BAD, "9.0.0" + BAD)
 STEPS: tuple[list[dict[str, Any]], ...] = (
     [{"weight": 20, "hold": "60s"}, {"weight": 50, "hold": "60s"}],
     [{"weight": 10, "hold": "20s"}, {"pause": {"duration": "45s"}}, {"weight": 80, "hold": "30s"}],

@@ -117,7 +117,8 @@ class Watchman:
         before = happening.before or {"spec": {}}
         if before["spec"] != item["spec"]:
             model.replicas.append(item["spec"].get("replicas", 1))
-            if model.rollout is not None and before["spec"].get("strategy") != item["spec"].get("strategy"):
+            edited = any(before["spec"].get(part) != item["spec"].get(part) for part in ("strategy", "analysis"))
+            if model.rollout is not None and edited:
                 model.rollout.free = True
         status, old = item.get("status") or {}, before.get("status") or {}
         if status != old and "phase" in status and not item["metadata"].get("deletionTimestamp"):
@@ -131,6 +132,7 @@ class Watchman:
             self.wrong.append(f"{name}: a failure without data that say so: {rejected}")
         candidate = status.get("candidate")
         if candidate is None:
+            self._check_promotion(name, model, spec, status)
             model.rollout = None
             return
         if model.rollout is None or model.rollout.candidate != candidate or _begun(old) != _begun(status):
@@ -138,6 +140,14 @@ class Watchman:
             warm = roles.get(candidate) == "Previous"
             model.rollout = Rollout(candidate, stages_of(spec), warm, free=not old or not old.get("revisions"))
         self._see_weight(name, model.rollout, status)
+
+    def _check_promotion(self, name: str, model: Model, spec: Object, status: Object) -> None:
+        """Nobody but a person makes a version stable whose requests fail, while it is analyzed."""
+        rollout = model.rollout
+        if rollout is None or rollout.free or rollout.warm or "analysis" not in spec:
+            return
+        if rollout.candidate == status.get("stable") and self.is_bad(name, rollout.candidate):
+            self.wrong.append(f"{name}: {rollout.candidate} is promoted, though a third of its requests fails")
 
     def _see_weight(self, name: str, rollout: Rollout, status: Object) -> None:
         weight, now = status.get("weight") or 0, self._time.now()
