@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -100,14 +100,12 @@ class FarOperator(OperatorProcess):
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """The disk that the log is on has no byte left."""
+        """The disk that the log is on has no byte left, and neither has the log's last page."""
         filler = self._disk / "filler"
-        with filler.open("wb", buffering=0) as file:
-            try:
+        for path, piece in ((filler, bytes(4096)), (self._log, b"\n")):
+            with path.open("ab", buffering=0) as file, suppress(OSError):
                 while True:
-                    file.write(bytes(256))
-            except OSError:
-                pass  # it is full
+                    file.write(piece)
         try:
             yield
         finally:

@@ -1,7 +1,6 @@
 """Somebody who looks all the time, and goes on looking when the API server is away."""
 
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,11 +66,12 @@ class Witness:
         return [(began[index + 1] - began[index]).total_seconds() for index in began if index + 1 in began]
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        stopping = False
+        while not stopping:
+            stopping = self._stop.wait(EVERY_SECONDS)  # and looks a last time then
             # The API server is away, or has not found etcd again.
             with suppress(LocalClusterError):
                 self._look()
-            time.sleep(EVERY_SECONDS)
 
     def _look(self) -> None:
         status, route = self._get("ModelDeployment").get("status"), self._get("HTTPRoute")
