@@ -127,7 +127,10 @@ class Whole:
         while quiet < 3:
             await asyncio.sleep(0.003)
             if time.monotonic() - began > LONGEST_SETTLING:
-                raise AssertionError(f"no rest: {len(queue)} wait, {queue._running} run, {queue._failures} failed")
+                states = (
+                    f"{len(queue)} wait, {queue._running} run, {queue._failures} failed, {list(queue._later)} later"
+                )
+                raise AssertionError(f"no rest: {states}; last: {[str(call) for call in self.server.log[-5:]]}")
             busy = len(queue) or queue._running or queue._later or self._audits()
             under_way = any(not (call.ended or call.watch or call.held) for call in self.server.log[-50:])
             now = len(self.server.log) + len(self.server.store.happenings)

@@ -326,6 +326,19 @@ def test_the_simulation_can_hold_a_deployment_and_let_only_some_pods_be_ready() 
     run(test)
 
 
+def test_the_simulation_can_hang_and_makes_up_for_it() -> None:
+    async def test(server: FakeApiServer) -> None:
+        kind = server.store.kind("deployments")
+        server.simulation.hang()
+        server.store.apply(kind, deployment(), manager="serin", force=True)
+        assert not server.simulation.busy
+        server.simulation.resume()
+        assert server.simulation.busy
+        await until(lambda: ready(server) == 2)
+
+    run(test)
+
+
 def test_the_simulation_accepts_routes_and_refuses_those_that_it_is_told_to() -> None:
     async def test(server: FakeApiServer) -> None:
         kind = server.store.kind("httproutes")
