@@ -93,12 +93,6 @@ async def come(desk: AnalysisDesk, time: ManualTime, told: list[ObjectKey], seco
     await until(lambda: len(told) > before)
 
 
-@pytest.fixture(autouse=True)
-def _first_phase(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ticks at whole multiples of the interval, so that a test can name them."""
-    monkeypatch.setattr(desk_module, "phase", lambda uid: 0)
-
-
 def test_a_tick_is_asked_for_when_its_last_scrape_is_in() -> None:
     async def story() -> None:
         collector = ScriptedCollector()

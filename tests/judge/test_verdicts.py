@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -157,12 +158,15 @@ def test_at_the_full_weight_accuracy_is_held_against_what_stable_did_before() ->
 
 
 def test_a_step_is_judged_by_its_own_ticks() -> None:
-    # Windows never reach over a change of weight; a tick whose window began before the step belongs to neither.
+    # A tick whose window reaches over a change of weight, by more than its edge, belongs to neither step.
     log = ticks(*[BAD] * 2, *[GOOD] * 3)
     status = judged(analysis(), log, step_since=at(2))
     assert (status.verdict, status.ticks, status.samples) == (Verdict.PASS, 3, 300)
     status = judged(analysis(), log, step_since=at(2) + (at(1) - at(0)) / 2)
     assert (status.verdict, status.ticks) == (Verdict.CONTINUE, 2)
+    tenth = (at(1) - at(0)) / 10
+    assert judged(analysis(), log, step_since=at(2) + tenth).ticks == 3
+    assert judged(analysis(), log, step_since=at(2) + tenth + timedelta(microseconds=1)).ticks == 2
 
 
 def test_samples_are_those_of_the_scarcest_metric() -> None:

@@ -36,7 +36,11 @@ def test_ticks_between_are_all_of_them(now: datetime, interval: timedelta, numbe
     assert list(ticks) == sorted(ticks)
 
 
-def test_a_phase_is_always_the_same_and_all_are_used() -> None:
-    found = [phase(f"0b3f{number}") for number in range(200)]
-    assert found == [phase(f"0b3f{number}") for number in range(200)]
-    assert set(found) == set(range(PHASES))
+@given(times, intervals)
+def test_the_first_window_begins_within_a_quarter_of_one(began: datetime, interval: timedelta) -> None:
+    first = next_tick(began + interval - timedelta(microseconds=1), interval, phase(began, interval))
+    assert timedelta(0) <= first - interval - began < interval / PHASES
+
+
+def test_all_phases_are_used() -> None:
+    assert [phase(NOON + number * SECOND, 20 * SECOND) for number in (0, 1, 5, 6, 14, 16, 20)] == [0, 1, 1, 2, 3, 0, 0]

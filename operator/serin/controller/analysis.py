@@ -58,16 +58,21 @@ class Course:
         mine = (self.uid, self.candidate, self.stable, self.analysis.interval)
         return mine == (other.uid, other.candidate, other.stable, other.analysis.interval)
 
+    @property
+    def phase(self) -> int:
+        """Which of the grid's phases it is looked at in."""
+        return phase(self.started_at, self.analysis.interval)
+
     def next_look(self, delay: timedelta) -> datetime:
         """When the next tick can be asked for."""
         after = self.asked_until or self.started_at + self.analysis.interval - timedelta(microseconds=1)
-        return next_tick(after, self.analysis.interval, phase(self.uid)) + delay
+        return next_tick(after, self.analysis.interval, self.phase) + delay
 
     def due(self, now: datetime, delay: timedelta) -> tuple[datetime, ...]:
         """The ticks that are missing by now, oldest first; an unanswered one is asked for again."""
         first_window = self.started_at + self.analysis.interval - timedelta(microseconds=1)
         after = max(first_window, self.ticks[-1].at) if self.ticks else first_window
-        return ticks_between(after, now - delay, self.analysis.interval, phase(self.uid))
+        return ticks_between(after, now - delay, self.analysis.interval, self.phase)
 
 
 @dataclass

@@ -36,7 +36,7 @@ def judge(
     """Fold the tick log into a verdict, with the numbers that it rests on.
 
     ticks: every tick since the analysis began, at its grid times; order does not matter, and of two for the same
-        time the answered one counts. Those whose window begins at or after `step_since` belong to the step.
+        time the answered one counts. Those whose window lies in the step belong to it (`series.of_step`).
     weight: the candidate's weight in percent since `step_since`.
     candidate: the revision that is judged.
     """

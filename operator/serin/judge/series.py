@@ -40,9 +40,14 @@ def tidy(ticks: Iterable[Tick], *, started_at: datetime, interval: timedelta) ->
     return tuple(_sound_tick(tick) for _, tick in sorted(by_time.items()))
 
 
+EDGE = 10
+"""The tenth of a window that may lie before the step. A step is entered a moment after the tick that allowed it, and
+would wait for the next window but one, as long again; the split's tolerance is wider than what a tenth adds to it."""
+
+
 def of_step(ticks: Sequence[Tick], *, since: datetime, interval: timedelta) -> tuple[Tick, ...]:
-    """The ticks whose whole window lies in the step."""
-    return tuple(tick for tick in ticks if tick.at - interval >= since)
+    """The ticks whose window lies in the step, but for its edge."""
+    return tuple(tick for tick in ticks if tick.at - interval >= since - interval / EDGE)
 
 
 def metric_pairs(ticks: Sequence[Tick], name: str) -> tuple[Pair, ...]:

@@ -4,7 +4,6 @@ Rollouts with the same interval share at most four tick times per interval, so o
 load on Prometheus is spread. The grid needs no state: a restarted operator finds the same ticks.
 """
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 
 PHASES = 4
@@ -12,9 +11,10 @@ PHASES = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def phase(uid: str) -> int:
-    """The phase of the object with this uid, from 0 to 3; always the same."""
-    return hashlib.sha256(uid.encode()).digest()[0] % PHASES
+def phase(began: datetime, interval: timedelta) -> int:
+    """The phase, from 0 to 3, in which what began then waits least: its first window begins within a quarter of one."""
+    quarters = -((_EPOCH - began) // (interval / PHASES))
+    return quarters % PHASES
 
 
 def next_tick(after: datetime, interval: timedelta, phase: int) -> datetime:
