@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from controller.whole import Object, Whole, manifest, whole_operator
+from controller.whole import Object, Whole, manifest, own_route, whole_operator
 from fakes.apiserver.calls import Call
 from fakes.manual_time import ManualTime
 from serin.api.spec import ModelDeploymentSpec
@@ -75,19 +75,6 @@ def test_what_is_idle_costs_no_call_and_no_query() -> None:
             assert whole.judge.asked == asked
 
     asyncio.run(scenario())
-
-
-def own_route(name: str) -> Object:
-    """A route of the user's own."""
-    return {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "HTTPRoute",
-        "metadata": {"name": f"{name}-front", "namespace": "ml"},
-        "spec": {
-            "parentRefs": [{"name": "public"}],
-            "rules": [{"backendRefs": [{"group": "", "kind": "Service", "name": name, "port": 80, "weight": 1}]}],
-        },
-    }
 
 
 @pytest.mark.parametrize("whose", ["made", "the user's own"])

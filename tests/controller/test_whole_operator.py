@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.whole import Whole, whole_operator
+from controller.whole import Whole, own_route, whole_operator
 from fakes.apiserver import Call, Drop, Fault, Refuse
 
 
@@ -230,5 +230,24 @@ def test_deleted_in_the_middle_everything_of_it_goes() -> None:
         await whole.until(lambda: whole.find("modeldeployments", "fraud") is None)
         for plural in ("deployments", "services", "httproutes", "controllerrevisions"):
             assert whole.server.store.all(whole.server.store.kind(plural)) == []
+
+    run(test)
+
+
+def test_the_clock_of_the_api_server_makes_a_deletion_no_less_patient() -> None:
+    """The Gateway has not accepted the route that is given back: requests would still come to pods that go."""
+
+    async def test(whole: Whole) -> None:
+        store = whole.server.store
+        store.create(store.kind("httproutes"), own_route("fraud"), manager="kubectl")
+        whole.deploy("1.0.0", traffic={"gatewayAPI": {"httpRoute": {"name": "fraud-front"}}}, progressDeadline="5m")
+        await healthy(whole, "1.0.0")
+        store.now = lambda: whole.time.now() - timedelta(hours=1)
+        whole.server.simulation.routes.enabled = False
+        store.delete(store.kind("modeldeployments"), ("ml", "fraud"))
+        await whole.pass_until(whole.time.now() + timedelta(minutes=2))
+        assert whole.find("modeldeployments", "fraud") is not None
+        whole.server.simulation.resume()
+        await whole.until(lambda: whole.find("modeldeployments", "fraud") is None)
 
     run(test)

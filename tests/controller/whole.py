@@ -163,6 +163,19 @@ class Whole:
         await self.settle()
 
 
+def own_route(name: str) -> Object:
+    """A route of the user's own."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": f"{name}-front", "namespace": "ml"},
+        "spec": {
+            "parentRefs": [{"name": "public"}],
+            "rules": [{"backendRefs": [{"group": "", "kind": "Service", "name": name, "port": 80, "weight": 1}]}],
+        },
+    }
+
+
 def manifest(name: str, version: str, **spec: Any) -> Object:
     """A ModelDeployment with a canary of two steps."""
     container = {"name": "model", "image": f"example.com/fraud:{version}"}

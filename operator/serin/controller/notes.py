@@ -21,6 +21,7 @@ class Notes:
         self._taken: dict[tuple[str, str], datetime] = {}
         self._pods: dict[str, tuple[str | None, datetime]] = {}
         self._invalid: dict[str, str] = {}
+        self._deleting: tuple[str, datetime] | None = None
         self.contests: Mapping[Target, Contest] = {}
         """What the last plan remembers of the objects that others write, too."""
 
@@ -37,6 +38,12 @@ class Notes:
     def looks_again_at(self) -> datetime | None:
         """When a taken name is to be tried again."""
         return min(self._taken.values(), default=None)
+
+    def deleting_since(self, uid: str) -> datetime:
+        """When the deletion was first seen, by our own clock: the API server's may be another."""
+        if self._deleting is None or self._deleting[0] != uid:
+            self._deleting = uid, self._now()
+        return self._deleting[1]
 
     def has_written(self, action: Action) -> None:
         """An action was carried out."""

@@ -22,6 +22,7 @@ from serin.cluster.resources import (
     key_of,
 )
 from serin.controller.memo import Memo
+from serin.controller.notes import Notes
 from serin.controller.store import DIGEST, Store
 from serin.rollout.contest import writer_of
 from serin.rollout.split import route_name_of
@@ -58,7 +59,7 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
     """
     memo = store.memo(key_of(manifest))
     with memo.reading():
-        desired = _desired(manifest, memo)
+        desired = _desired(manifest, memo, store.notes(key_of(manifest)))
         told = _status(manifest, memo)
         observed = _observed(store, desired)
     # What somebody else has written meanwhile is not what was gone on from.
@@ -77,7 +78,7 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
     )
 
 
-def _desired(manifest: Object, memo: Memo) -> Desired:
+def _desired(manifest: Object, memo: Memo, notes: Notes) -> Desired:
     metadata = manifest["metadata"]
     return Desired(
         owner=Owner(metadata["namespace"], metadata["name"], metadata["uid"]),
@@ -85,7 +86,7 @@ def _desired(manifest: Object, memo: Memo) -> Desired:
         resource_version=metadata["resourceVersion"],
         spec=memo.read("spec", manifest["spec"], ModelDeploymentSpec.model_validate),
         finalizers=tuple(metadata.get("finalizers") or ()),
-        deleting_since=parse_time(deleted) if (deleted := metadata.get("deletionTimestamp")) else None,
+        deleting_since=notes.deleting_since(metadata["uid"]) if metadata.get("deletionTimestamp") else None,
     )
 
 
