@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,9 @@ from serin.cluster.client import KubeClient, Object
 from serin.cluster.connect import load_configuration
 from serin.cluster.metrics import ClientMetrics
 from serin.cluster.resources import DEPLOYMENT, MODEL_DEPLOYMENT, ObjectKey, key_of
-from serin.metrics.grid import next_tick, phase
 
 NAMESPACE = "fleet"
 WEIGHTS = (20, 50, 80)
-HOLD = timedelta(seconds=30)
-QUERY_DELAY = timedelta(seconds=1)
 UNUSED = ("contour", "envoy", "prometheus", "coredns", "kubelet", "containerd", "kube-proxy")
 """Parts of the local cluster that nothing here needs."""
 LONGEST = 3600.0
@@ -77,7 +74,6 @@ class Fleet:
     profile: Path | None
     phases: list[Phase] = field(default_factory=list)
     changed_at: dict[ObjectKey, float] = field(default_factory=dict)
-    uids: dict[ObjectKey, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """What the world saw."""
@@ -116,7 +112,6 @@ class Fleet:
             models = (await self.client.list(MODEL_DEPLOYMENT, NAMESPACE)).items
             workloads = (await self.client.list(DEPLOYMENT, NAMESPACE)).items
             if holds(models, workloads):
-                self.uids = {key_of(item): item["metadata"]["uid"] for item in models}
                 return
             await self.sleep(5)
         raise RuntimeError(f"{what}: not within {LONGEST:.0f} s; the operator's log ends\n{self.process.tail()}")
@@ -230,18 +225,13 @@ def _report(fleet: Fleet, calls: Sequence[Call], cluster: str) -> None:
 
 
 def _report_steps(fleet: Fleet, calls: Sequence[Call]) -> None:
-    """Steps by the API server's own times of the route's writes; `late` is beyond what hold and evidence ask for."""
+    """Steps by the API server's own times of the route's writes."""
     reached = _weights_reached(fleet, calls)
     first = [times[WEIGHTS[0]] - fleet.changed_at[key] for key, times in reached.items()]
     print(f"\n| change to first weight, median (max) s | {_spread(first)} |\n|---|---|")
     for weight, following in zip(WEIGHTS, (*WEIGHTS[1:], 100), strict=True):
         lengths = [times[following] - times[weight] for times in reached.values()]
-        late = [
-            times[following] - _earliest(fleet.uids[key], times[weight], fleet.interval)
-            for key, times in reached.items()
-        ]
         print(f"| length of the step of {weight} %, min / median / max s | {_three(lengths)} |")
-        print(f"| … of it later than hold and evidence ask for, min / median / max s | {_three(late)} |")
 
 
 def _weights_reached(fleet: Fleet, calls: Sequence[Call]) -> dict[ObjectKey, dict[int, float]]:
@@ -262,13 +252,6 @@ def _weights_reached(fleet: Fleet, calls: Sequence[Call]) -> dict[ObjectKey, dic
             times.setdefault(weight, at)
         found[key] = times
     return found
-
-
-def _earliest(uid: str, since: float, interval: timedelta) -> float:
-    """When a step may end at the earliest: after its hold, and once one whole window of it can be asked for."""
-    begun = datetime.fromtimestamp(since, UTC)
-    tick = next_tick(begun + interval - timedelta(microseconds=1), interval, phase(uid)) + QUERY_DELAY
-    return max(begun + HOLD, tick).timestamp()
 
 
 def _no_watches(calls: Sequence[Call]) -> int:
