@@ -75,6 +75,7 @@ class PrimaryReflector:
         self._client = client
         self._on_change = on_change
         self._namespace = namespace
+        self._sessions: list[aiohttp.ClientSession] = []
         self._catalogs = {resource: _Catalog(resource) for resource in (MODEL_DEPLOYMENT, ROLLOUT_ACTION)}
 
     @property
@@ -157,13 +158,18 @@ class PrimaryReflector:
                 if catalog.stream is not None:
                     catalog.stream.abort()
                 catalog.stream = None
+            # kopf closes its session only if it comes to its own end.
+            while self._sessions:
+                await self._sessions.pop().close()
             await asyncio.sleep(0)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
         async def login(**_: object) -> kopf.AiohttpSession:
-            return kopf.AiohttpSession(server=self._client.configuration.host, aiohttp_session=self._session())
+            session = self._session()
+            self._sessions.append(session)
+            return kopf.AiohttpSession(server=self._client.configuration.host, aiohttp_session=session)
 
         kopf.on.login(registry=registry)(login)
         for catalog in self._catalogs.values():
