@@ -72,7 +72,8 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
         untold_since=known.since if known else None,
         judgement=judgement,
         logged=logged,
-        now=now,
+        # As exact as times are in a status: what is read back is what was meant.
+        now=now.replace(microsecond=now.microsecond // 1000 * 1000),
         status_refresh_seconds=status_refresh_seconds,
         looking_since=looking_since,
     )

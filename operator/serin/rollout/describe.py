@@ -166,20 +166,17 @@ def _stalled(draft: Draft) -> tuple[str, str] | None:
 
 
 def _traffic_fact(draft: Draft) -> Fact:
+    before = next((each for each in draft.world.status.conditions if each.type == "TrafficShifted"), None)
     if draft.status.stable is None:
         return FALSE, "NoStable", "no version is routed to yet"
     fight = contested_traffic(draft)
     if fight is not None:
         return FALSE, CONTESTED, fight
+    route = draft.settlement(draft.status)
     # Who joins or leaves the route without traffic shifts none.
-    shifts = _carriers(draft.status) != _carriers(draft.world.status)
-    route = draft.settlement(draft.status if shifts else draft.world.status)
+    stays = before is not None and before.status is TRUE and route.carried and not route.refused
     split = ", ".join(f"{e.revision} {e.weight} %" for e in draft.status.revisions if e.weight is not None)
-    return (TRUE, "Accepted", split) if route.settled else (FALSE, "Pending", route.message)
-
-
-def _carriers(status: ModelDeploymentStatus) -> dict[str, int]:
-    return {entry.revision: entry.weight for entry in status.revisions if entry.weight}
+    return (TRUE, "Accepted", split) if route.settled or stays else (FALSE, "Pending", route.message)
 
 
 def _service_fact(draft: Draft) -> Fact:

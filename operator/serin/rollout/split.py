@@ -17,12 +17,14 @@ class Settlement:
     """Whether the route carries the decided split and was accepted with it.
 
     refused: the controller of the route, or the route itself, says no; waiting alone will not mend that.
+    carried: the route leads all requests as decided: what is missing is a backend without traffic, or a word about it.
     accepted_at: when it was accepted at the latest, where the route tells.
     """
 
     settled: bool
     message: str = ""
     refused: bool = False
+    carried: bool = False
     accepted_at: datetime | None = None
 
 
@@ -95,8 +97,10 @@ def _route_settlement(world: World, traffic: GatewayAPITraffic, wanted: Mapping[
             return Settlement(settled=False, message=problem, refused=True)
     elif ("HTTPRoute", name) in world.observed.taken:
         return Settlement(settled=False, message=f"the HTTPRoute {name} belongs to somebody else", refused=True)
-    if gateway_api.read_split(route, wanted) != dict(wanted):
-        return Settlement(settled=False, message=f"waiting for the HTTPRoute {name} to be written")
+    split = gateway_api.read_split(route, wanted) or {}
+    carried = _with_traffic(split) == _with_traffic(wanted)
+    if split != dict(wanted):
+        return Settlement(settled=False, message=f"waiting for the HTTPRoute {name} to be written", carried=carried)
     acceptance = gateway_api.acceptance(route)
     if acceptance.state is gateway_api.AcceptanceState.ACCEPTED:
         return Settlement(settled=True, accepted_at=gateway_api.accepted_at(route))
@@ -104,4 +108,9 @@ def _route_settlement(world: World, traffic: GatewayAPITraffic, wanted: Mapping[
         settled=False,
         message=f"HTTPRoute {name}: {acceptance.message}",
         refused=acceptance.state is gateway_api.AcceptanceState.REFUSED,
+        carried=carried,
     )
+
+
+def _with_traffic(split: Mapping[str, int]) -> dict[str, int]:
+    return {name: weight for name, weight in split.items() if weight > 0}
