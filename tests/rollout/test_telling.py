@@ -138,3 +138,26 @@ def test_short_steps_are_told_in_the_log_and_long_ones_by_events(healthy: Simula
         "version 2.0.0 gets 50 % of the traffic"
     ]
     assert [reason for reason, _ in told][-3:] == ["RolloutStarted", "WeightChanged", "Promoted"]
+
+
+def test_the_first_version_is_ready_once_it_is_routed_to_and_is_told_in_three_writes() -> None:
+    world = Simulator(accept_routes=False)
+    world.settle()
+    assert world.status.stable is not None
+    assert world.condition("Ready").status == "False"
+    world.accept()
+    world.settle()
+    assert world.condition("Ready").status == "True"
+    world.pass_time(3600)
+    # Begun, Ready to be routed to, routed to.
+    assert world.writes == 3
+
+
+def test_traffic_is_shifted_all_the_time_while_a_version_without_any_joins_the_route(healthy: Simulator) -> None:
+    healthy.broken_images.add("example/fraud:2.0.0")
+    healthy.accept_routes = False
+    new = roll_out(healthy)
+    healthy.pass_time(5)
+    assert healthy.split[new] == 0
+    shifted = next(each for each in healthy.told.conditions if each.type == "TrafficShifted")
+    assert (shifted.status, shifted.reason) == ("True", "Accepted")

@@ -62,6 +62,7 @@ def _deploy_first(draft: Draft) -> None:
         draft.change(revision, role=Role.STABLE, weight=100)
         draft.set(stable=revision, version=entry.version)
     draft.leave_rollout(Phase.HEALTHY)
+    _at_rest(draft)
 
 
 def _promote(draft: Draft) -> None:
