@@ -158,3 +158,23 @@ def test_what_has_changed_unseen_is_not_asked_for_again_and_again(plural: str) -
         await healthy(fleet, "2.0.0")
 
     run(test)
+
+
+def test_a_config_map_that_a_silent_watch_does_not_tell_of_is_asked_for_once() -> None:
+    async def test(fleet: Fleet) -> None:
+        apply(fleet, "1.0.0")
+        await healthy(fleet, "1.0.0")
+        store, kind = fleet.server.store, fleet.server.store.kind("configmaps")
+        fleet.server.faults.add(Silence(), lambda call: call.watch and call.plural == "configmaps", times=None)
+        fleet.server.watches.cut("configmaps")
+        await until(lambda: fleet.server.watches.count("configmaps"))
+        store.update(
+            kind, {**store.get(kind, ("ml", "ada-settings")), "data": {"n": "2"}}, manager="kubectl", status=False
+        )
+        before = len(fleet.server.log)
+        apply(fleet, "2.0.0")
+        await healthy(fleet, "2.0.0")
+        asked = [call for call in fleet.server.log[before:] if call.plural == "configmaps" and call.method == "GET"]
+        assert len([call for call in asked if not call.watch]) <= 2, list(map(str, asked))
+
+    run(test)

@@ -114,6 +114,8 @@ class Executor:
             raise Interrupted(f"ConfigMap {namespace}/{action.source} is gone") from error
         digest = config_map_digest(source.get("data"), source.get("binaryData"))
         if digest != action.snapshot.config_maps.get(action.source):
+            # Its watch may be far behind: then the next plan would ask for the same, again and again.
+            self._on_written(source)
             raise Interrupted(f"ConfigMap {namespace}/{action.source} has changed since the revision was named")
         copy = frozen_config_map(action.owner, action.revision, action.snapshot, source)
         await self._create(copy, action.owner.uid, notes)
