@@ -270,11 +270,9 @@ def test_what_is_told_again_and_again_without_a_change_is_recorded_once(world: A
         draft.say("RouteNotRestored", "a filter is gone")
         audit(draft)
         world.status = world.told = draft.status
-    assert [json.loads(line)["action"] for line in world.pending][-3:] == [
-        "Deployed",
-        "RouteNotAccepted",
-        "RouteNotRestored",
-    ]
+    told = [json.loads(line)["action"] for line in world.pending]
+    assert told[-2:] == ["RouteNotAccepted", "RouteNotRestored"]
+    assert told.count("RouteNotAccepted") == 1
 
 
 def test_the_same_decision_once_more_is_recorded_once_more(world: Audited) -> None:
