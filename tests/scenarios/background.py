@@ -36,3 +36,7 @@ class Background:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         self._lives.set()
         await self._end.wait()
+        # TLS connections that were closed wait for a farewell that nobody is there to hear.
+        for transport in list(getattr(self._loop, "_transports", {}).values()):
+            transport.abort()
+        await asyncio.sleep(0)

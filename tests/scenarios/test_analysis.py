@@ -63,7 +63,7 @@ def test_every_verdict_names_metric_values_counts_limit_estimate_and_interval(st
     assert told_in_full(statuses) >= {(signal["name"], "Pass") for signal in signals}
     passed = next(it["analysis"] for it in reversed(statuses) if it.get("analysis", {}).get("verdict") == "Pass")
     assert [one in passed["message"] for one in ("error-rate: ", "latency: ", "accuracy: ")] == [True] * 3
-    assert abs(passed["split"]["observed"] - 0.5) < 0.15
+    assert abs(passed["split"]["observed"] - 0.5) < 0.25
 
 
 def told_in_full(statuses: list[Object]) -> set[tuple[str, str]]:

@@ -52,7 +52,7 @@ def test_while_nothing_happens_it_asks_nobody_anything(stage: Stage, operator: O
     stage.deploy(manifest)
     stage.until("Ready", lambda _: stage.condition("Ready")["status"] == "True")
     with stage.load() as load:
-        before = eventually(lambda: at_rest(stage, operator), what="the end of what other scenarios left", within=90)
+        before = costs_at_rest(stage, operator)
         end = time.monotonic() + QUIET_SECONDS
         while time.monotonic() < end:
             assert costs(operator) == before, "a model that is served, and not rolled out, costs nothing"
@@ -63,17 +63,33 @@ def test_while_nothing_happens_it_asks_nobody_anything(stage: Stage, operator: O
     assert not load.lost
 
 
-def at_rest(stage: Stage, operator: OperatorProcess) -> dict[str, float] | None:
-    """What the operator asked so far, if no other scenario's model is there and it asked nothing for two seconds."""
-    if stage.api.elsewhere("ModelDeployment"):
-        return None
+def costs_at_rest(stage: Stage, operator: OperatorProcess) -> dict[str, float]:
+    """What the operator asked so far, once what other scenarios left has come to its end."""
+    end = time.monotonic() + 90
+    while True:
+        before, why = at_rest(stage, operator)
+        if before is not None:
+            return before
+        assert time.monotonic() < end, f"no rest: {why}"
+        time.sleep(0.1)
+
+
+def at_rest(stage: Stage, operator: OperatorProcess) -> tuple[dict[str, float] | None, str]:
+    """What the operator asked so far, if no other scenario's model is there and it asked nothing for two seconds.
+
+    Else None, and why.
+    """
+    others = [(it["metadata"]["namespace"], it["metadata"]["name"]) for it in stage.api.elsewhere("ModelDeployment")]
+    if others:
+        return None, f"there are {others}"
     before = costs(operator)
     end = time.monotonic() + 2
     while time.monotonic() < end:
-        if costs(operator) != before:
-            return None
+        asked = {what: count for what, count in costs(operator).items() if count != before.get(what)}
+        if asked:
+            return None, f"it asked {asked}"
         time.sleep(0.2)
-    return before
+    return before, "at rest"
 
 
 def test_told_to_stop_in_the_middle_of_a_rollout_it_ends_well_and_goes_on_later(
