@@ -107,6 +107,7 @@ def test_killed_it_is_followed_in_less_than_twenty_seconds(
     operator.stop(signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_frozen_and_woken_when_another_one_leads_it_changes_nothing(
     cluster: LocalCluster, stage: Stage, operator: OperatorProcess, standby: OperatorProcess
 ) -> None:

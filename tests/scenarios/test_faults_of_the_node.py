@@ -33,6 +33,7 @@ def without_its_node(cluster: LocalCluster, stage: Stage) -> Iterator[None]:
         cluster.api.wait_for("the node", NODE, lambda it: condition(it, "Ready"), timeout=60)
 
 
+@pytest.mark.long
 def test_a_rollout_whose_pods_are_gone_waits_for_new_ones_and_goes_on(stage: Stage, cluster: LocalCluster) -> None:
     stage.deploy(model("1.0.0", replicas=1))
     since = stage.resource_version

@@ -72,6 +72,7 @@ def test_pods_that_start_again_during_the_analysis_do_not_distort_the_counts(
     assert "rejected" not in last
 
 
+@pytest.mark.long
 def test_one_burst_rolls_nothing_back_and_the_same_for_confirm_ticks_does(stage: Stage, cluster: LocalCluster) -> None:
     policy = analysis({**ERRORS, "threshold": "20%"}, confirm=3)
     stage.deploy(model("1.0.0", analysis=policy, strategy=LONG))

@@ -42,6 +42,7 @@ def test_a_version_that_cannot_start_leaves_the_service_where_it_is(stage: Stage
     assert stage.api.get("Service", NAME) == service
 
 
+@pytest.mark.long
 def test_a_service_of_the_same_name_is_left_alone_and_told(stage: Stage) -> None:
     mine = stage.api.apply(
         {
