@@ -35,12 +35,16 @@ check: setup ## lint, formatting, types, import rules
 .PHONY: test
 test: setup ## build the local cluster's programs unless they are there, then run the tests on it
 	PYTHONPATH=hack $(BIN)/python -m localcluster build
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long and not explore"
 
 .PHONY: test-more
 test-more: setup ## the long tests
 	PYTHONPATH=hack $(BIN)/python -m localcluster build
 	$(BIN)/pytest -m long
+
+.PHONY: explore
+explore: setup ## live random lives for some minutes, to find what no test has thought of
+	$(BIN)/pytest -m explore
 
 .PHONY: crds
 crds: setup ## write the CRDs and the reference anew from the models

@@ -55,7 +55,7 @@ def test_wrong_answers_of_prometheus_hold_and_none_is_believed(stage: Stage, pro
     ("begin", "end", "said"),
     [
         pytest.param("freeze", "thaw", "Prometheus did not answer within 1.6s", id="frozen"),
-        pytest.param("stop", "start", "Prometheus cannot be reached", id="stopped"),
+        pytest.param("stop", "start", "Prometheus cannot be reached", id="stopped", marks=pytest.mark.long),
     ],
 )
 def test_an_outage_of_prometheus_takes_no_time_from_a_step(

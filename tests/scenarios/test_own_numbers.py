@@ -50,6 +50,7 @@ def test_warm_up_is_not_judged(stage: Stage) -> None:
     assert {errors(it)["bad"] for it in judged} == {0}
 
 
+@pytest.mark.long
 def test_pods_that_start_again_during_the_analysis_do_not_distort_the_counts(
     stage: Stage, cluster: LocalCluster
 ) -> None:

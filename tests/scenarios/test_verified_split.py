@@ -52,6 +52,7 @@ def test_a_route_past_serins_own_holds_the_rollout_until_it_is_gone(stage: Stage
     assert not load.lost
 
 
+@pytest.mark.long
 def test_a_client_that_goes_around_the_route_holds_the_rollout_until_it_stops(
     stage: Stage, cluster: LocalCluster
 ) -> None:
