@@ -43,7 +43,7 @@ test-more: setup ## the long tests
 	$(BIN)/pytest -m long
 
 .PHONY: explore
-explore: setup ## live random lives for some minutes, to find what no test has thought of
+explore: setup ## live random lives, and die in many more moments: to find what no test has thought of
 	$(BIN)/pytest -m explore
 
 .PHONY: crds

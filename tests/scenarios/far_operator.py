@@ -14,17 +14,19 @@ from scenarios.conftest import OperatorProcess
 API, PROMETHEUS = API_PORT, PROMETHEUS_PORT
 """What may be cut off, by its port."""
 
-_NAMESPACE = "operator"
+_NETWORK = "/run/operator-network"
+"""Not made by `ip netns`: that mounts /run/netns over itself, and the pods that are there cannot end any more."""
 _CLUSTER_END, _OPERATOR_END = "10.251.0.1", "10.251.0.2"
 _CABLE = f"""
-ip netns add {_NAMESPACE}
-ip link add cable type veth peer name eth0 netns {_NAMESPACE}
+touch {_NETWORK}
+unshare --net={_NETWORK} true
+ip link add cable type veth peer name eth0 netns {_NETWORK}
 ip address add {_CLUSTER_END}/30 dev cable
 ip link set cable up
-ip -netns {_NAMESPACE} address add {_OPERATOR_END}/30 dev eth0
-ip -netns {_NAMESPACE} link set lo up
-ip -netns {_NAMESPACE} link set eth0 up
-ip -netns {_NAMESPACE} route add default via {_CLUSTER_END}
+nsenter --net={_NETWORK} ip address add {_OPERATOR_END}/30 dev eth0
+nsenter --net={_NETWORK} ip link set lo up
+nsenter --net={_NETWORK} ip link set eth0 up
+nsenter --net={_NETWORK} ip route add default via {_CLUSTER_END}
 """
 _CUT = """
 table inet cut_{port} {{
@@ -55,10 +57,10 @@ class FarOperator(OperatorProcess):
 
     @property
     def command(self) -> list[str]:
-        """The command that starts it: as `ip netns exec`, but seen from here."""
+        """The command that starts it, seen from here."""
         identity = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
         target = ["--target", str(self._cluster.control.process_id()), *identity]
-        return ["nsenter", *target, f"--net={self._inside}/run/netns/{_NAMESPACE}", *super().command]
+        return ["nsenter", *target, f"--net={self._inside}{_NETWORK}", *super().command]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -77,7 +79,8 @@ class FarOperator(OperatorProcess):
 
     def clear(self) -> None:
         """Take both away."""
-        self._cluster.run_inside(["ip", "netns", "delete", _NAMESPACE])
+        self._cluster.run_inside(["umount", _NETWORK])
+        self._cluster.run_inside(["rm", _NETWORK])
         self._cluster.run_inside(["umount", str(_DISK)])
 
     @contextmanager

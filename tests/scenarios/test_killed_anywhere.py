@@ -455,7 +455,7 @@ def test_killed_at_moments_all_over_its_life_it_lives_the_same_life(cluster: Loc
     assert wrong_lives(cluster, tmp_path, MOMENTS) == {}
 
 
-@pytest.mark.long
+@pytest.mark.explore
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("others_away")
 def test_killed_at_many_more_moments_it_lives_the_same_life(cluster: LocalCluster, tmp_path: Path) -> None:
