@@ -4,6 +4,14 @@ import asyncio
 import time
 from typing import Protocol
 
+_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux: it counts the time in which the machine was suspended too, and cannot be set."""
+
+
+def seconds_since_boot() -> float:
+    """A time that nobody sets."""
+    return time.clock_gettime(_BOOT_CLOCK)
+
 
 class SteadyTime(Protocol):
     """A clock that only goes forward, and a way to wait. Tests bring one of their own."""
@@ -20,7 +28,7 @@ class MachineTime(SteadyTime):
 
     def now(self) -> float:
         """Seconds since the machine started."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+        return seconds_since_boot()
 
     async def sleep_until(self, when: float) -> None:
         """Sleep."""

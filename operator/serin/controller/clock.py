@@ -11,6 +11,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from serin.cluster.steady import seconds_since_boot
+
 logger = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
@@ -31,15 +33,6 @@ class TimeSource(Protocol):
 
     async def sleep_until(self, when: datetime) -> None:
         """Return at that time, or a little earlier."""
-
-
-_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Linux: it counts the time in which the machine was suspended too, and cannot be set."""
-
-
-def seconds_since_boot() -> float:
-    """A time that nobody sets."""
-    return time.clock_gettime(_BOOT_CLOCK)
 
 
 class SystemTime:
