@@ -1,6 +1,6 @@
 """Pure: evidence, verdicts, forecasts. Counts go in, a verdict with its reasons comes out."""
 
-from serin.judge.counts import Counts, Pair, Tick
+from serin.judge.counts import Bins, Counts, Level, Moments, Pair, Tick
 from serin.judge.frame import judge
 
-__all__ = ["Counts", "Pair", "Tick", "judge"]
+__all__ = ["Bins", "Counts", "Level", "Moments", "Pair", "Tick", "judge"]

@@ -31,8 +31,57 @@ NOTHING = Counts(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Moments:
+    """What a mean is made from: how many events of one version in one window, the sum of their values and of squares."""
+
+    count: float
+    total: float
+    squares: float
+
+    @property
+    def sound(self) -> bool:
+        """Whether such numbers exist: finite, count and squares not negative, and no negative variance."""
+        finite = math.isfinite(self.count) and math.isfinite(self.total) and math.isfinite(self.squares)
+        # Rounding of a float sum may leave a variance a hair below zero.
+        return finite and self.count >= 0 and self.squares * self.count * (1 + 1e-9) >= self.total**2
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The value of a gauge of one version at a tick: no counts stand behind it."""
+
+    value: float
+
+    @property
+    def sound(self) -> bool:
+        """Whether it is a number."""
+        return math.isfinite(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """Events of one version in one window, by bin; not cumulative. The key is the bin's label value, such as `0.5`."""
+
+    counts: Mapping[str, float]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every bin holds a count."""
+        return all(math.isfinite(count) and count >= 0 for count in self.counts.values())
+
+    @property
+    def total(self) -> float:
+        """Events in all bins."""
+        return sum(self.counts.values())
+
+
+Side = Counts | Moments | Level | Bins
+"""What one version measured; which of them is the metric's kind."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
-    """The candidate's and stable's counts of the same window; None where that version has no data.
+    """The candidate's and stable's measurements of the same window; None where that version has no data.
 
     note: what a person should know of how it was counted, or why it was not.
     """
