@@ -32,7 +32,7 @@ NOTHING = Counts(0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What a mean is made from: how many events of one version in one window, the sum of their values and of squares."""
+    """What a mean is made from: the events of one version in one window, and the sums of their values and squares."""
 
     count: float
     total: float
