@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
-from serin.api.rules import VALIDATIONS, Rule
+from serin.api.rules import VALIDATIONS, BrokenRulesError, Rule
 
 DURATION_PATTERN = r"^([0-9]{1,8}(\.[0-9]{1,6})?(ms|s|m|h))+$"
 PROPORTION_PATTERN = r"^((100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%|0(\.[0-9]+)?|1(\.0+)?)$"
@@ -198,8 +198,9 @@ class Model(BaseModel):
 
     @model_validator(mode="after")
     def _keeps_its_rules(self) -> Self:
-        for rule in self.rules:
-            rule.check(self)
+        broken = [rule for rule in self.rules if rule.holds is not None and not rule.holds(self)]
+        if broken:
+            raise BrokenRulesError(broken)
         return self
 
     @classmethod

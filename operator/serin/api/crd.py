@@ -1,5 +1,6 @@
 """The CustomResourceDefinitions, made from the models."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,10 @@ from serin.api.rules import VALIDATIONS, Rule
 from serin.api.schema import structural_schema
 from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus
+
+LONGEST_NAME = 52
+"""The name of a revision's Service, `<name>-<ten characters>`, is a DNS label of at most 63 characters."""
+NAME_PATTERN = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 
 
 @dataclass(frozen=True)
@@ -130,8 +135,11 @@ MODEL_DEPLOYMENT = CustomResource(
     ),
     rules=(
         Rule(
-            "self.metadata.name.size() <= 52 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-            None,
+            f"self.metadata.name.size() <= {LONGEST_NAME} && self.metadata.name.matches('^{NAME_PATTERN}$')",
+            lambda found: (
+                len(found["metadata"]["name"]) <= LONGEST_NAME
+                and re.fullmatch(NAME_PATTERN, found["metadata"]["name"]) is not None
+            ),
             "metadata.name becomes the name of Services: write at most 52 lower case letters, digits and"
             " dashes, beginning with a letter and not ending with a dash",
             field=".metadata.name",

@@ -16,6 +16,14 @@ LIST_TYPE = "x-kubernetes-list-type"
 LIST_MAP_KEYS = "x-kubernetes-list-map-keys"
 
 
+class BrokenRulesError(ValueError):
+    """A part breaks some of its rules; each says what to write instead."""
+
+    def __init__(self, rules: Sequence["Rule"]) -> None:
+        super().__init__("; ".join(rule.message for rule in rules))
+        self.rules = tuple(rules)
+
+
 @dataclass(frozen=True)
 class Rule:
     """What must hold of a value, in CEL (`self` is the value) and in Python, and what to write otherwise.
