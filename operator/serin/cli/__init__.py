@@ -1,0 +1,1 @@
+"""The command `serin`: check a manifest, explain presets, try a rollout before it is made."""

@@ -1,0 +1,139 @@
+"""What the API server takes and a person would regret: of times, steps and the data that they need."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from serin.api.base import format_duration
+from serin.api.spec import Analysis, MetricAction, ModelDeploymentSpec
+from serin.api.status import StepKind
+from serin.cli.findings import Finding, Severity, finding
+from serin.cli.manifests import Document, FieldPath
+from serin.rollout.schedule import RAMP_BLOCKS, Stage, schedule
+
+ANALYSIS: FieldPath = ("spec", "analysis")
+STEPS: FieldPath = ("spec", "strategy", "canary", "steps")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a manifest does not say: how often targets are scraped, and requests per second, if known."""
+
+    scrape_interval: timedelta
+    requests: float | None = None
+
+
+def advice(document: Document, spec: ModelDeploymentSpec, surroundings: Surroundings) -> Iterator[Finding]:
+    """Everything about a valid ModelDeployment that is hardly as it was meant, or can never work."""
+    analysis, plan = spec.analysis, schedule(spec)
+    if analysis is None or plan is None:
+        return
+    yield from _interval(document, analysis, surroundings.scrape_interval)
+    yield from _only_warnings(document, analysis)
+    yield from _max_duration(document, analysis, plan.stages)
+    for stage in plan.stages:
+        yield from _hold(document, analysis, stage)
+    if surroundings.requests is not None:
+        yield from _min_samples(document, analysis, plan.stages, surroundings.requests)
+
+
+def least_time(analysis: Analysis, stage: Stage) -> timedelta:
+    """How long a stage takes at least: its hold, and the ticks that a verdict needs. A pause that waits takes none."""
+    if stage.kind is StepKind.PAUSE:
+        return stage.hold or timedelta(0)
+    return max(stage.hold or timedelta(0), analysis.interval * analysis.confirm)
+
+
+def _interval(document: Document, analysis: Analysis, scrape_interval: timedelta) -> Iterator[Finding]:
+    if analysis.interval >= 2 * scrape_interval:
+        return
+    yield finding(
+        document,
+        (*ANALYSIS, "interval"),
+        f"{format_duration(analysis.interval)} is shorter than two scrapes of {format_duration(scrape_interval)}: a "
+        f"window with a late scrape has no data, and holds the rollout; write at least "
+        f"{format_duration(2 * scrape_interval)}, or scrape more often (--scrape-interval tells how often)",
+        rule="interval-below-two-scrapes",
+        severity=Severity.WARNING,
+    )
+
+
+def _only_warnings(document: Document, analysis: Analysis) -> Iterator[Finding]:
+    if all(metric.action is MetricAction.WARN for metric in analysis.metrics):
+        yield finding(
+            document,
+            (*ANALYSIS, "metrics"),
+            "every metric only warns, so nothing can roll back: let one of them have action: Rollback",
+            rule="nothing-rolls-back",
+            severity=Severity.WARNING,
+        )
+
+
+def _max_duration(document: Document, analysis: Analysis, stages: tuple[Stage, ...]) -> Iterator[Finding]:
+    # Pauses do not use maxDuration up.
+    judged = [stage for stage in stages if stage.kind is not StepKind.PAUSE]
+    least = sum((least_time(analysis, stage) for stage in judged), timedelta(0))
+    if least <= analysis.max_duration:
+        return
+    yield finding(
+        document,
+        (*ANALYSIS, "maxDuration"),
+        f"the steps take at least {format_duration(least)}: it is over before the last one is, and onInconclusive "
+        f"({analysis.on_inconclusive}) decides; write more, or shorten the steps",
+        rule="max-duration-before-last-step",
+    )
+
+
+def _hold(document: Document, analysis: Analysis, stage: Stage) -> Iterator[Finding]:
+    """A hold that ends before a verdict can is not how long the step takes."""
+    judged = analysis.interval * analysis.confirm
+    if stage.kind is StepKind.PAUSE or not stage.hold or stage.hold >= judged or stage.block:
+        return
+    ticks = f"confirm ({analysis.confirm}) ticks of {format_duration(analysis.interval)}"
+    path: FieldPath
+    if stage.kind is StepKind.RAMP:
+        path, least = ("ramp", "over"), judged * RAMP_BLOCKS
+        why = f"each of its {RAMP_BLOCKS} pieces has {ticks}"
+    else:
+        path, least = ("hold",), judged
+        why = f"it has {ticks}"
+    yield finding(
+        document,
+        (*STEPS, stage.step - 1, *path),
+        f"the step takes at least {format_duration(least)}, because {why}: write that, or lower confirm or interval",
+        rule="hold-shorter-than-confirm",
+        severity=Severity.WARNING,
+    )
+
+
+def _min_samples(
+    document: Document, analysis: Analysis, stages: tuple[Stage, ...], requests: float
+) -> Iterator[Finding]:
+    """Steps whose candidate does not get minSamples requests in their time; error if maxDuration is not enough."""
+    judged = [stage for stage in stages if stage.kind is not StepKind.PAUSE]
+    needed = [timedelta(seconds=analysis.min_samples / (requests * stage.weight / 100)) for stage in judged]
+    whole = sum(
+        (max(need, least_time(analysis, stage)) for need, stage in zip(needed, judged, strict=True)), timedelta(0)
+    )
+    slowest, need = max(zip(judged, needed, strict=True), key=lambda pair: pair[1] - least_time(analysis, pair[0]))
+    if need <= least_time(analysis, slowest):
+        return
+    hopeless = whole > analysis.max_duration
+    events = f"at {requests:g} requests/s and {slowest.weight}% a step needs {format_duration(_rounded(need))}"
+    yield finding(
+        document,
+        (*ANALYSIS, "minSamples"),
+        f"{events} for {analysis.min_samples} requests of the candidate"
+        + (
+            f", and all steps more than maxDuration, {format_duration(analysis.max_duration)}: write fewer, raise "
+            "maxDuration, or begin with a higher weight"
+            if hopeless
+            else ", which is longer than it is held: expect that, write fewer, or begin with a higher weight"
+        ),
+        rule="min-samples-out-of-reach" if hopeless else "min-samples-take-longer",
+        severity=Severity.ERROR if hopeless else Severity.WARNING,
+    )
+
+
+def _rounded(span: timedelta) -> timedelta:
+    return timedelta(seconds=max(1, round(span.total_seconds())))
