@@ -20,12 +20,16 @@ from pydantic_core import CoreSchema
 from serin.api.rules import VALIDATIONS, BrokenRulesError, Rule
 
 DURATION_PATTERN = r"^([0-9]{1,8}(\.[0-9]{1,6})?(ms|s|m|h))+$"
+NUMBER_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 PROPORTION_PATTERN = r"^((100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%|0(\.[0-9]+)?|1(\.0+)?)$"
 
 LONGEST_DURATION = "8760h"
 """A year: longer ones are slips of the pen, and CEL's durations end at 290 years."""
 DURATION_HELP = "write a duration of at most 8760h, such as 90s, 5m, 1h30m or 250ms"
 PROPORTION_HELP = 'write a percentage from "0%" to "100%", such as "2%", or a fraction such as "0.02"'
+
+NUMBER_HELP = 'write a number above zero in quotes, with at most six decimals, such as "0.2"'
 
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -87,6 +91,32 @@ def format_proportion(value: float) -> str:
     return f"{value * 100:.10g}%"
 
 
+def format_fraction(value: float) -> str:
+    """Write a share as a fraction: 0.95 is `0.95`."""
+    return f"{value:.10g}"
+
+
+def parse_number(text: object) -> float:
+    """Read a number above zero, written as a string: `0.2`.
+
+    Raises:
+        ValueError: the text is not such a number; the message says what one looks like.
+    """
+    if not is_number(text):
+        raise ValueError(f"{text!r} is not a number above zero: {NUMBER_HELP}")
+    return float(str(text))
+
+
+def is_number(text: object) -> bool:
+    """Whether the text is a plain decimal number above zero."""
+    return isinstance(text, str) and re.fullmatch(NUMBER_PATTERN, text) is not None and float(text) > 0
+
+
+def format_number(value: float) -> str:
+    """Write a number in plain decimals, at most six."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
 def parse_time(text: object) -> datetime:
     """Read an RFC 3339 time.
 
@@ -112,6 +142,11 @@ def cel_is_duration(value: str) -> str:
 def cel_is_proportion(value: str) -> str:
     """CEL: the string at `value` is a share."""
     return f"{value}.matches(r'{PROPORTION_PATTERN}')"
+
+
+def cel_is_number(value: str) -> str:
+    """CEL: the string at `value` is a plain decimal number above zero."""
+    return f"({value}.matches(r'{NUMBER_PATTERN}') && {value}.matches('[1-9]'))"
 
 
 def at_least(bound: str, message: str) -> Rule:
@@ -170,6 +205,20 @@ Proportion = Annotated[
             "type": "string",
             "maxLength": 16,
             VALIDATIONS: [{"rule": cel_is_proportion("self"), "message": PROPORTION_HELP}],
+        }
+    ),
+]
+# As Proportion, but shown as it is called in statistics: a confidence is 0.95.
+Fraction = Annotated[Proportion, PlainSerializer(format_fraction, return_type=str)]
+Number = Annotated[
+    float,
+    BeforeValidator(parse_number),
+    PlainSerializer(format_number, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": 16,
+            VALIDATIONS: [{"rule": cel_is_number("self"), "message": NUMBER_HELP}],
         }
     ),
 ]

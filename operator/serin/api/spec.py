@@ -9,8 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from serin.api.analysis import Analysis, AnalysisMetric, MetricAction, MetricName, MetricSource, OnInconclusive
-from serin.api.base import UNQUOTED, Boolean, Duration, Model, at_least, at_most, matching
+from serin.api.analysis import Analysis, OnInconclusive
+from serin.api.base import DNS_LABEL, UNQUOTED, Boolean, Duration, Model, at_least, at_most, matching
+from serin.api.metric import AnalysisMetric, MaxIncrease
+from serin.api.metric_kinds import Direction, Divergence, DriftOf, MetricAction, MetricKind, MetricName, MetricSource
+from serin.api.own_metrics import Distribution, Mean, Ratio
 from serin.api.rules import Rule
 from serin.api.strategy import DEFAULT_STEPS, Canary, Pause, Ramp, RampCurve, Step, Strategy
 from serin.api.template import PodTemplate
@@ -21,10 +24,17 @@ __all__ = [
     "Analysis",
     "AnalysisMetric",
     "Canary",
+    "Direction",
+    "Distribution",
+    "Divergence",
+    "DriftOf",
     "GatewayAPITraffic",
     "HTTPRouteReference",
     "Lineage",
+    "MaxIncrease",
+    "Mean",
     "MetricAction",
+    "MetricKind",
     "MetricName",
     "MetricSource",
     "ModelDeploymentSpec",
@@ -34,6 +44,7 @@ __all__ = [
     "Pause",
     "Ramp",
     "RampCurve",
+    "Ratio",
     "Rollback",
     "ServicePort",
     "Step",
@@ -44,6 +55,7 @@ __all__ = [
 SEMANTIC_VERSION = r"^v?[0-9]+(\.[0-9]+){0,2}([-+][0-9A-Za-z.+-]*[0-9A-Za-z])?$"
 VERSION_HELP = "write a semantic version, such as 2.1.0 or 2.1.0-rc.1"
 URI_HELP = "write a URI with its scheme, such as models:/fraud/7, s3://bucket/model or file:///models/fraud"
+SERVER_HELP = "write the name of a preset: lower case letters, digits and dashes, such as vllm; see serin presets"
 DIGEST_HELP = "write sha256: and 64 hexadecimal digits"
 
 
@@ -100,6 +112,8 @@ class ModelDeploymentSpec(Model):
     """Which model this is."""
     template: PodTemplate
     """A PodTemplateSpec: how the model is served."""
+    server: Annotated[str, Field(max_length=63), matching(DNS_LABEL, SERVER_HELP)] = "contract"
+    """Which model server it is: the preset that knows its metrics. contract: Serin's own names of metrics."""
     service: ServicePort = ServicePort()
     """The port on which clients reach it."""
     replicas: Annotated[int, Field(ge=0, le=10_000), UNQUOTED] = 1

@@ -58,6 +58,7 @@ class StepKind(StrEnum):
     WEIGHT = "Weight"
     RAMP = "Ramp"
     PAUSE = "Pause"
+    WATCH = "Watch"
 
 
 class StepStatus(Model):
@@ -128,6 +129,12 @@ class MetricStatus(Model):
     """The share of bad events (threshold), or its rise over stable (delta)."""
     interval: Annotated[tuple[float, ...], Field(max_length=2)] | None = None
     """A confidence interval of the estimate."""
+    harm: Annotated[str, Field(max_length=8)] | None = None
+    """How much of the evidence that convicts is there, from 0.00 to 1.00."""
+    safe: Annotated[str, Field(max_length=8)] | None = None
+    """How much of the evidence that acquits is there, from 0.00 to 1.00."""
+    dispersion: float | None = None
+    """How much more than chance the difference jumps from tick to tick, at least 1: evidence is divided by it."""
     needs: Annotated[str, Field(max_length=256)] | None = None
     """What is missing for a verdict."""
 
@@ -141,6 +148,17 @@ class SplitStatus(Model):
     """The share that it got; absent while too few requests were counted."""
     requests: float = 0.0
     """Requests of both versions that the share was counted from."""
+
+
+class BudgetStatus(Model):
+    """How the chance of a false rollback is shared out: frozen when the analysis begins, whatever is edited later."""
+
+    confidence: float
+    """1 less that chance."""
+    weights: float
+    """The sum of the weights of the metrics that may roll back."""
+    steps: int
+    """How many pieces at one weight the rollout has: a ramp has eight, the watch is one."""
 
 
 class AnalysisStatus(Model):
@@ -164,6 +182,8 @@ class AnalysisStatus(Model):
     """The candidate's events in the present step, of the metric that has the fewest."""
     split: SplitStatus | None = None
     """Whether the requests were split as the route says."""
+    budget: BudgetStatus | None = None
+    """How the chance of a false rollback is shared out."""
     metrics: Annotated[tuple[MetricStatus, ...], Field(max_length=16), UniqueBy("name")] = ()
     """What each metric says."""
 

@@ -4,10 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from serin.api.base import Model, matching
+from serin.api.base import DNS_LABEL, Model, matching
 from serin.api.rules import Rule
 
-DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 HOST_NAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 NAME_HELP = "write the object's name: lower case letters, digits and dashes, such as my-gateway"
