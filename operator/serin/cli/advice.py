@@ -90,17 +90,21 @@ def _hold(document: Document, analysis: Analysis, stage: Stage) -> Iterator[Find
     if stage.kind is StepKind.PAUSE or not stage.hold or stage.hold >= judged or stage.block:
         return
     ticks = f"confirm ({analysis.confirm}) ticks of {format_duration(analysis.interval)}"
+    what = "the watch" if stage.kind is StepKind.WATCH else "the step"
     path: FieldPath
     if stage.kind is StepKind.RAMP:
-        path, least = ("ramp", "over"), judged * RAMP_BLOCKS
+        path, least = (*STEPS, stage.step - 1, "ramp", "over"), judged * RAMP_BLOCKS
         why = f"each of its {RAMP_BLOCKS} pieces has {ticks}"
+    elif stage.kind is StepKind.WATCH:
+        path, least = (*ANALYSIS, "watch"), judged
+        why = f"it has {ticks}"
     else:
-        path, least = ("hold",), judged
+        path, least = (*STEPS, stage.step - 1, "hold"), judged
         why = f"it has {ticks}"
     yield finding(
         document,
-        (*STEPS, stage.step - 1, *path),
-        f"the step takes at least {format_duration(least)}, because {why}: write that, or lower confirm or interval",
+        path,
+        f"{what} takes at least {format_duration(least)}, because {why}: write that, or lower confirm or interval",
         rule="hold-shorter-than-confirm",
         severity=Severity.WARNING,
     )

@@ -7,6 +7,7 @@ from serin.api.status import (
     ModelDeploymentStatus,
     Outcome,
     Phase,
+    StepKind,
     Verdict,
 )
 from serin.rollout.draft import Draft
@@ -96,6 +97,8 @@ def _step_message(draft: Draft) -> str:
     status = draft.status
     step = status.step
     where = f"step {step.index} of {step.of} at {step.weight} %" if step else ""
+    if step is not None and step.kind is StepKind.WATCH:
+        where = f"watching at {step.weight} %"
     word = f": {status.analysis.message}" if status.analysis and draft.desired.spec.analysis else ""
     return where + word
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from serin.api.action import ActionName
-from serin.api.status import ActionRecord, PausedStatus, Phase
+from serin.api.status import ActionRecord, PausedStatus, Phase, StepKind
 from serin.rollout.actions import Action, Reference, Report
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import reject
@@ -123,8 +123,10 @@ def _promote(draft: Draft) -> str:
         return "the promotion is under way"
     judgement = draft.world.judgement
     word = f"; the analysis said {judgement.analysis.verdict}" if judgement else ""
+    step = draft.status.step
+    skipped = "the watch ends now" if step and step.kind is StepKind.WATCH else "the remaining steps are skipped"
     draft.set(phase=Phase.PROMOTING, paused=None)
-    return f"the remaining steps are skipped{word}"
+    return skipped + word
 
 
 def _retry(draft: Draft, revision: str) -> str:

@@ -1,4 +1,4 @@
-"""The steps of a canary as a flat list of stages, and where in it a rollout stands."""
+"""The steps of a canary, and the watch after them, as a flat list of stages; and where in it a rollout stands."""
 
 import hashlib
 import json
@@ -19,7 +19,8 @@ RAMP_BLOCKS = 8
 class Stage:
     """One weight and how long it is held.
 
-    step: the user's step, from 1; 0 is the stage before the first one, after an edit left no step for this weight.
+    step: the user's step, from 1; 0 is the stage before the first one, after an edit left no step for this weight; the
+        watch is one more than the last.
     hold: None is a pause that only a person ends.
     """
 
@@ -32,11 +33,21 @@ class Stage:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All stages of a rollout, in order. `plan` identifies it: an edit of the steps makes another one."""
+    """All stages of a rollout, in order.
+
+    steps: how many there are, the watch included.
+    plan: identifies the steps: an edit of them makes another one. One of the watch alone does not, so a step that is
+        under way goes on.
+    """
 
     stages: tuple[Stage, ...]
     steps: int
     plan: str
+
+    @property
+    def blocks(self) -> int:
+        """How many pieces at one weight there are, pauses apart: what the judge divides its budget by."""
+        return sum(1 for stage in self.stages if stage.kind is not StepKind.PAUSE)
 
     def find(self, status: StepStatus) -> Stage | None:
         """The stage that a status stands in; None if that status counts in other steps than these."""
@@ -44,10 +55,25 @@ class Schedule:
             return None
         if status.index == 0:
             return before_first(status.weight)
+        if status.kind is StepKind.WATCH:
+            # Whoever takes the watch out of the spec while it lasts ends it.
+            return self.watch or Stage(status.index, StepKind.WATCH, status.weight, timedelta(0))
         return next(
             (stage for stage in self.stages if (stage.step, stage.block) == (status.index, status.block)),
             None,
         )
+
+    @property
+    def watch(self) -> Stage | None:
+        """The watch; None without one."""
+        last = self.stages[-1]
+        return last if last.kind is StepKind.WATCH else None
+
+    def decides(self, stage: Stage) -> bool:
+        """Whether all the traffic comes after this stage: no other one is judged before."""
+        later = self.stages[self.stages.index(stage) + 1 :] if stage in self.stages else self.stages
+        judged = stage.kind in {StepKind.WEIGHT, StepKind.RAMP}
+        return judged and all(other.kind in {StepKind.PAUSE, StepKind.WATCH} for other in later)
 
     def after(self, stage: Stage) -> Stage | None:
         """The next stage; None after the last one."""
@@ -76,13 +102,17 @@ def schedule(spec: ModelDeploymentSpec) -> Schedule | None:
     """The stages that the spec asks for; None without traffic, where a new version takes over at once."""
     if spec.traffic is None:
         return None
-    return _schedule(spec.strategy.canary.steps if spec.strategy else DEFAULT_STEPS)
+    steps = spec.strategy.canary.steps if spec.strategy else DEFAULT_STEPS
+    return _schedule(steps, spec.analysis.watch if spec.analysis else timedelta(0))
 
 
 @lru_cache(maxsize=1024)
-def _schedule(steps: tuple[Step, ...]) -> Schedule:
+def _schedule(steps: tuple[Step, ...], watch: timedelta) -> Schedule:
     """Each plan asks for it, and the steps of most rollouts are the same few."""
-    return Schedule(stages=tuple(_stages(steps)), steps=len(steps), plan=_digest(steps))
+    stages = _stages(steps)
+    if watch:
+        stages.append(Stage(len(steps) + 1, StepKind.WATCH, 100, watch))
+    return Schedule(stages=tuple(stages), steps=stages[-1].step, plan=_digest(steps))
 
 
 def _stages(steps: Sequence[Step]) -> list[Stage]:

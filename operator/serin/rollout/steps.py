@@ -1,7 +1,8 @@
-"""The steps of a canary: capacity, weight, time, evidence, and on to the next one."""
+"""The steps of a canary, and the watch after them: capacity, weight, time, evidence, and on to the next one."""
 
 from datetime import datetime, timedelta
 
+from serin.api.base import format_duration
 from serin.api.spec import OnInconclusive
 from serin.api.status import PausedStatus, Phase, StepKind, StepStatus, Verdict
 from serin.rollout.draft import Draft
@@ -156,7 +157,7 @@ def _data_allow(draft: Draft, plan: Schedule, stage: Stage) -> bool:
     seen = judgement.analysis
     if seen.ticks < analysis.confirm or seen.samples < analysis.min_samples:
         return False
-    return seen.verdict is Verdict.PASS or (seen.verdict is Verdict.CONTINUE and plan.after(stage) is not None)
+    return seen.verdict is Verdict.PASS or (seen.verdict is Verdict.CONTINUE and not plan.decides(stage))
 
 
 def _judged(draft: Draft) -> Verdict | None:
@@ -186,7 +187,7 @@ def _analysis_overdue(draft: Draft) -> bool:
 
 
 def _decide_without_evidence(draft: Draft, plan: Schedule, stage: Stage) -> None:
-    """`maxDuration` is over: promote on an estimate within the limits in the last step, else as the user said."""
+    """`maxDuration` is over: promote on an estimate within the limits at the very end, else as the user said."""
     analysis, judgement = draft.desired.spec.analysis, draft.world.judgement
     if analysis is None or judgement is None:
         return
@@ -211,7 +212,14 @@ def _leave(draft: Draft, plan: Schedule, stage: Stage) -> Stage | None:
         start_promotion(draft, "every step is done")
     else:
         _enter(draft, plan, following)
+        if following.kind is StepKind.WATCH:
+            _tell_watch(draft, following)
     return following
+
+
+def _tell_watch(draft: Draft, watch: Stage) -> None:
+    version, length = draft.status.candidate_version, format_duration(watch.hold or timedelta(0))
+    draft.say("Watching", f"version {version} gets all the traffic and is watched for {length}; stable stays ready")
 
 
 def _count_pause(draft: Draft) -> None:
