@@ -12,7 +12,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/:.*?## /\t/' | expand -t 16
 
 .venv/.ready: requirements.lock
-	$(PYTHON) -m venv --clear .venv
+	PATH="$${PATH#*:}" $(PYTHON) -m venv --clear .venv # not by the Python in it, which would clear itself away
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
