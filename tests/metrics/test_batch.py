@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from metrics.subjects import ACCURACY, ERROR_RATE, LATENCY, NOW, analysis, shifted, subject
 from serin.metrics import Subject
-from serin.metrics.batch import MAX_POINTS, MAX_SUBJECTS, Signal, batches
+from serin.metrics.batch import MAX_POINTS, MAX_SUBJECTS, batches
 from serin.metrics.promql import any_of, counted, duration, escape_regex, quote, selector
+from serin.metrics.signals import Signal
 
 
 def test_one_query_answers_the_error_rate_and_the_split() -> None:

@@ -6,7 +6,7 @@ from math import nan
 import pytest
 
 from serin.judge import Counts, Pair
-from serin.metrics.preset import load_preset
+from serin.metrics.preset import RevisionLabels, load_preset
 from serin.metrics.provider import Series
 from serin.metrics.reading import Cells, Table, latency_pair, outcomes_pair, requests_pair, totals
 
@@ -87,7 +87,7 @@ def test_a_version_without_buckets_has_no_data() -> None:
 def test_series_are_filed_by_revision_and_time() -> None:
     table = Table()
     table.add(
-        [Series({"rev": "a", "le": "1"}, {1000: 5.0, 2000: 6.0}), Series({"le": "1"}, {1000: 9.0})], ("rev",), ("le",)
+        [Series({"rev": "a", "le": "1"}, {1000: 5.0, 2000: 6.0}), Series({"le": "1"}, {1000: 9.0})], RevisionLabels(labels={"rev": "{revision}"}), ("le",)
     )
     assert table.cells(("a",), 1000) == {("1",): 5.0}
     assert table.cells(("a",), 2000) == {("1",): 6.0}

@@ -4,12 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from serin.api.spec import MetricName
-from serin.metrics.preset import Preset, PresetError, load_preset
+from serin.metrics.preset import Preset, load_preset
 from serin.metrics.promql import any_of, counted, escape_regex, selector
 from serin.metrics.provider import RangeQuery
+from serin.metrics.signals import HISTOGRAMS, Signal, refusal, signal_of, source
 from serin.metrics.subject import Subject
 
 MAX_SUBJECTS = 2000
@@ -24,21 +23,6 @@ TIMEOUT_OF_INTERVAL = 0.8
 """The next tick must not wait for the answer to this one."""
 
 
-class Signal(StrEnum):
-    """What a query counts; one query answers error-rate and split alike."""
-
-    REQUESTS = "requests"
-    LATENCY = "latency"
-    OUTCOMES = "outcomes"
-
-
-SIGNAL_OF_METRIC = {
-    MetricName.ERROR_RATE: Signal.REQUESTS,
-    MetricName.LATENCY: Signal.LATENCY,
-    MetricName.ACCURACY: Signal.OUTCOMES,
-}
-
-
 @dataclass(frozen=True)
 class Batch:
     """One query, and the rollouts that it answers for."""
@@ -51,8 +35,12 @@ class Batch:
 
 def needs(subject: Subject) -> set[tuple[Signal, str]]:
     """The signals that a rollout reads, each with the name of its preset."""
-    read = {(SIGNAL_OF_METRIC[metric.name], subject.preset_of(metric).name) for metric in subject.analysis.metrics}
-    return read | {(Signal.REQUESTS, subject.requests_preset.name)}
+    read = {(Signal.REQUESTS, subject.requests_preset.name)}
+    for metric in subject.analysis.metrics:
+        signal, preset = signal_of(metric), subject.preset_of(metric)
+        if signal is not None and refusal(metric, preset) is None:
+            read.add((signal, preset.name))
+    return read
 
 
 def batches(subjects: Iterable[Subject]) -> Iterator[Batch]:
@@ -88,32 +76,27 @@ def _spans(chunk: Sequence[Subject], interval: timedelta) -> Iterator[tuple[date
 
 
 def _expression(signal: Signal, preset: Preset, interval: timedelta, chunk: Sequence[Subject]) -> str:
-    metric, by = source(signal, preset)
-    matchers = _matchers(preset, chunk)
+    read = source(signal, preset)
+    matchers = {**read.only, **_matchers(preset, chunk)}
+    if signal is Signal.FEATURES and len(wanted := _features(chunk)) <= MAX_SELECTOR:
+        matchers[read.labels[0]] = wanted
     # The total of a histogram falls whenever its server restarts; its buckets, many more, need not be looked at.
-    telling = matchers | {"le": r"\+Inf"} if signal is Signal.LATENCY else matchers
+    telling = matchers | {"le": r"\+Inf"} if signal in HISTOGRAMS else matchers
+    # Several counters are one query, in which their names are a label.
+    metric, named = (read.metrics[0], {}) if len(read.metrics) == 1 else ("", {"__name__": any_of(read.metrics)})
     return counted(
-        selector(metric, matchers),
+        selector(metric, named | matchers, read.without),
         interval,
-        telling=selector(metric, telling),
+        telling=selector(metric, named | telling, read.without),
         scope=preset.label_names,
-        by=(*preset.label_names, *by),
+        by=(*preset.label_names, *read.labels),
     )
 
 
-def source(signal: Signal, preset: Preset) -> tuple[str, tuple[str, ...]]:
-    """The metric that counts a signal, and its labels beyond those of the revision.
-
-    Raises:
-        PresetError: the preset does not count it.
-    """
-    if signal is Signal.REQUESTS:
-        return preset.requests.metric, (preset.requests.outcome_label,)
-    if signal is Signal.LATENCY:
-        return preset.latency.metric, ("le",)
-    if preset.outcomes is None:
-        raise PresetError(f"{preset.name} counts no true labels")
-    return preset.outcomes.metric, (preset.outcomes.predicted_label, preset.outcomes.actual_label)
+def _features(chunk: Sequence[Subject]) -> str:
+    """What matches the features that somebody asks for: a server may expose many more."""
+    metrics = (metric for subject in chunk for metric in subject.analysis.metrics)
+    return any_of(sorted({metric.feature for metric in metrics if metric.feature is not None}))
 
 
 def _matchers(preset: Preset, chunk: Sequence[Subject]) -> dict[str, str]:
@@ -128,8 +111,10 @@ def _matchers(preset: Preset, chunk: Sequence[Subject]) -> dict[str, str]:
     for position, label in enumerate(preset.label_names):
         values = sorted({identity[position] for identity in identities})
         matchers[label] = any_of(values)
+        if label in preset.revision.extract:
+            matchers[label] = f".*({matchers[label]}).*"
         if len(matchers[label]) > MAX_SELECTOR:
-            matchers[label] = _prefixes(values)
+            matchers[label] = ".+" if label in preset.revision.extract else _prefixes(values)
     return matchers
 
 

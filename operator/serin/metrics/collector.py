@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from serin.api.spec import AnalysisMetric, MetricName
 from serin.judge import Pair, Tick
-from serin.metrics.batch import SIGNAL_OF_METRIC, Batch, Signal, batches, needs, source
+from serin.metrics.batch import Batch, batches, needs
 from serin.metrics.meters import Meters
 from serin.metrics.preset import Preset
 from serin.metrics.provider import MetricsError, MetricsProvider, Series
-from serin.metrics.reading import Cells, Table, latency_pair, no_counts, outcomes_pair, requests_pair, totals
+from serin.metrics.reading import Cells, Table, built_in_pair, no_counts, requests_pair, totals
+from serin.metrics.signals import Signal, refusal, signal_of, source
 from serin.metrics.subject import Subject, SubjectKey
 
 LOG = logging.getLogger(__name__)
@@ -62,8 +62,8 @@ class MetricsCollector:
                 for subject in batch.subjects:
                     answers.failures[kind, subject.key].append((batch.query.start, batch.query.end, str(result)))
             else:
-                _, labels = source(batch.signal, batch.preset)
-                answers.tables[kind].add(result, batch.preset.label_names, labels)
+                labels = source(batch.signal, batch.preset).labels
+                answers.tables[kind].add(result, batch.preset.revision, labels)
         return {subject.key: tuple(_tick(subject, at, answers) for at in subject.due) for subject in wanted}
 
     async def _ask(self, batch: Batch) -> tuple[Series, ...] | MetricsError:
@@ -85,9 +85,16 @@ def _tick(subject: Subject, at: datetime, answers: _Answers) -> Tick:
     metrics = {}
     for metric in subject.analysis.metrics:
         preset = subject.preset_of(metric)
-        kind = (SIGNAL_OF_METRIC[metric.name], preset.name)
-        if problems[kind] is None:
-            metrics[str(metric.name)] = _pair(subject, metric, preset, at, answers.tables[kind])
+        signal = signal_of(metric)
+        if signal is None:
+            continue
+        kind = (signal, preset.name)
+        if (refused := refusal(metric, preset)) is not None:
+            metrics[metric.name] = Pair(None, None, refused)
+        elif problems[kind] is None:
+            cells = _cells(subject, preset, at, answers.tables[kind])
+            pair = built_in_pair(metric, preset, *cells)
+            metrics[metric.name] = _with_note(pair, cells, signal, preset)
     preset = subject.requests_preset
     requests_kind = (Signal.REQUESTS, preset.name)
     requests = None
@@ -106,23 +113,12 @@ def _cells(subject: Subject, preset: Preset, at: datetime, table: Table) -> tupl
     return candidate, stable
 
 
-def _pair(subject: Subject, metric: AnalysisMetric, preset: Preset, at: datetime, table: Table) -> Pair:
-    cells = _cells(subject, preset, at, table)
-    if metric.name is MetricName.LATENCY:
-        pair = latency_pair(*cells, preset.latency, metric.latency_threshold)
-    elif metric.name is MetricName.ACCURACY:
-        pair = outcomes_pair(*cells)
-    else:
-        pair = requests_pair(preset, *cells)
-    return _with_note(pair, cells, SIGNAL_OF_METRIC[metric.name], preset)
-
-
 def _with_note(pair: Pair, cells: tuple[Cells, Cells], signal: Signal, preset: Preset) -> Pair:
     """What is missing, or is there and no count, is named, so that a person can look for it."""
     sides = zip((pair.candidate, pair.stable), cells, strict=True)
     unread = [side_cells for counts, side_cells in sides if counts is None]
     if pair.note is not None or not unread:
         return pair
-    name, _ = source(signal, preset)
+    name = " or ".join(source(signal, preset).metrics)
     labels = ", ".join(preset.label_names)
     return Pair(pair.candidate, pair.stable, f"{name} (by {labels}) {no_counts(*unread)} in the window")

@@ -1,10 +1,12 @@
 """PromQL, written so that counts are exact and nothing from outside is read as a query."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 _REGEX_SPECIAL = frozenset(r"\.+*?()|[]{}^$")
 
+COUNTER_LABEL = "serin_counter"
+"""In the answer of a query of several counters: the name of the one that a value is of."""
 HISTORY = timedelta(minutes=15)
 """How far before a window its baseline is looked for: a target that could not be scraped for less is continued."""
 _WARM = timedelta(minutes=1)
@@ -33,10 +35,11 @@ def duration(value: timedelta) -> str:
     return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
 
 
-def selector(metric: str, matchers: Mapping[str, str]) -> str:
-    """The series of `metric` whose labels match these RE2 expressions."""
-    inner = ",".join(f"{label}=~{quote(regex)}" for label, regex in matchers.items())
-    return f"{metric}{{{inner}}}"
+def selector(metric: str, matchers: Mapping[str, str], without: Mapping[str, str] | None = None) -> str:
+    """The series of `metric` whose labels match these RE2 expressions, and do not match those of `without`."""
+    inner = [f"{label}=~{quote(regex)}" for label, regex in matchers.items()]
+    inner += [f"{label}!~{quote(regex)}" for label, regex in (without or {}).items()]
+    return f"{metric}{{{','.join(inner)}}}"
 
 
 def counted(series: str, window: timedelta, *, telling: str, scope: Sequence[str], by: Sequence[str]) -> str:
@@ -62,19 +65,26 @@ def counted(series: str, window: timedelta, *, telling: str, scope: Sequence[str
         window: the window's length; it ends at the evaluation time.
         telling: a selector of those of the series that tell a restart for all.
         scope: labels, apart from the target's own, whose series begin anew together (the labels of the revision).
-        by: labels of the answer.
+        by: labels of the answer; with `COUNTER_LABEL` among them the selectors may be of several metrics, which the
+            answer tells apart by that label.
     """
+    newest, before = (_named(_newest), _named(_before)) if COUNTER_LABEL in by else (_newest, _before)
     w, history = duration(window), duration(HISTORY)
     together = ", ".join(dict.fromkeys(["job", "instance", *scope]))
     seen = f"max_over_time(up[{history}] offset {w})"
     at_work = f"group(up offset {duration(window + _WARM)})"
     new = f"((max_over_time(up[{w}]) unless {seen}) and on () {at_work})"
-    restarted = f"on ({together}) ({_newest(telling, w)} - {_before(telling, w)} < 0)"
-    known = f"({_before(series, w)} and on (job, instance) (max_over_time(up[{w}]) == 1))"
+    restarted = f"on ({together}) ({newest(telling, w)} - {before(telling, w)} < 0)"
+    known = f"({before(series, w)} and on (job, instance) (max_over_time(up[{w}]) == 1))"
     labels = ", ".join(by)
-    risen = f"sum by ({labels}) ({_newest(series, w)} and on (job, instance) (({seen} == 1) or {new}))"
+    risen = f"sum by ({labels}) ({newest(series, w)} and on (job, instance) (({seen} == 1) or {new}))"
     baseline = f"sum by ({labels}) ({known} unless {restarted})"
     return f"({risen} - {baseline}) or {risen}"
+
+
+def _named(samples: Callable[[str, str], str]) -> Callable[[str, str], str]:
+    """The same samples, with the name of their metric in a label: PromQL subtracts regardless of names."""
+    return lambda series, window: f'label_replace({samples(series, window)},"{COUNTER_LABEL}","$1","__name__","(.+)")'
 
 
 def _newest(series: str, window: str) -> str:

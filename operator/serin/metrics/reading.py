@@ -7,9 +7,11 @@ from datetime import timedelta
 from math import inf, isnan
 
 from serin.api.base import format_duration
-from serin.judge import Counts, Pair
-from serin.metrics.preset import LatencyHistogram, Preset, RequestCounter
+from serin.api.spec import AnalysisMetric
+from serin.judge.counts import Bins, Counts, Pair, Side
+from serin.metrics.preset import LatencyHistogram, Preset, Requests, RevisionLabels
 from serin.metrics.provider import Series
+from serin.metrics.signals import Signal, signal_of
 
 Cell = tuple[str, ...]
 """The values of the labels beyond the revision's: an outcome, a bucket edge, predicted and actual."""
@@ -22,13 +24,16 @@ class Table:
 
     _cells: dict[tuple[Cell, int], dict[Cell, float]] = field(default_factory=lambda: defaultdict(dict))
 
-    def add(self, series: Iterable[Series], revision_labels: Sequence[str], cell_labels: Sequence[str]) -> None:
-        """File an answer; series that lack a label are nobody's."""
+    def add(self, series: Iterable[Series], revision: RevisionLabels, cell_labels: Sequence[str]) -> None:
+        """File an answer; series that lack a label are nobody's. What is in several answers is the same in all."""
+        answered: dict[tuple[Cell, int], dict[Cell, float]] = defaultdict(lambda: defaultdict(float))
         for one in series:
-            identity = tuple(one.labels.get(label, "") for label in revision_labels)
+            identity = tuple(revision.value(label, one.labels.get(label, "")) for label in revision.labels)
             cell = tuple(one.labels.get(label, "") for label in cell_labels)
             for at, value in one.values.items():
-                self._cells[identity, at][cell] = value
+                answered[identity, at][cell] += value
+        for key, cells in answered.items():
+            self._cells[key].update(cells)
 
     def cells(self, identity: Cell, at: int) -> Cells:
         """What was counted of a revision in the window that ends at this Unix time in milliseconds."""
@@ -51,11 +56,44 @@ def no_counts(*sides: Cells) -> str:
     return "is not complete" if all(sides) else "has no sample"
 
 
-def _read_requests(cells: Cells, counter: RequestCounter) -> Counts | None:
-    """Failed requests of all; None where the counter has no series."""
+def built_in_pair(metric: AnalysisMetric, preset: Preset, candidate: Cells, stable: Cells) -> Pair:
+    """What a built-in metric makes of the cells of its signal.
+
+    Raises:
+        ValueError: the preset does not count that; `refusal` tells beforehand.
+    """
+    signal = signal_of(metric)
+    if signal is Signal.REQUESTS and preset.requests.tells_failures:
+        return requests_pair(preset, candidate, stable)
+    if signal is Signal.LATENCY and preset.latency is not None:
+        return latency_pair(candidate, stable, preset.latency, metric.latency_threshold)
+    if signal is Signal.OUTCOMES:
+        return outcomes_pair(candidate, stable)
+    if signal is Signal.SCORES:
+        return histogram_pair(candidate, stable)
+    if signal is Signal.CLASSES:
+        return classes_pair(candidate, stable)
+    if signal is Signal.FEATURES and metric.feature is not None:
+        return histogram_pair(*(_of_feature(cells, metric.feature) for cells in (candidate, stable)))
+    raise ValueError(f"{preset.name} does not count {metric.name}")
+
+
+def _of_feature(cells: Cells, feature: str) -> Cells:
+    """The buckets of one feature among those of all."""
+    return {(edge,): value for (name, edge), value in cells.items() if name == feature}
+
+
+def _read_requests(cells: Cells, requests: Requests) -> Counts | None:
+    """Failed requests of all; None where the counters have no series."""
     if not cells:
         return None
-    return _counts(sum(value for (outcome,), value in cells.items() if outcome == counter.bad), sum(cells.values()))
+    bad = total = 0.0
+    for cell, value in cells.items():
+        bad_share, share = requests.share(cell)
+        # A count that is left out must not make a NaN of the others.
+        bad += value * bad_share if bad_share else 0.0
+        total += value * share if share else 0.0
+    return _counts(bad, total)
 
 
 def outcomes_pair(candidate: Cells, stable: Cells) -> Pair:
@@ -92,6 +130,49 @@ def latency_pair(candidate: Cells, stable: Cells, histogram: LatencyHistogram, l
     return Pair(_beyond(sides[0], edge), _beyond(sides[1], edge), note)
 
 
+def histogram_pair(candidate: Cells, stable: Cells) -> Pair:
+    """How both versions' values are distributed over the buckets of a histogram: cells are cumulative, by `le`.
+
+    The bins must be the same in both, or they cannot be compared: then there are no data, and the note names the bins.
+    """
+    sides = [_differences(side) for side in (candidate, stable)]
+    names = [set(side.counts) if side else set() for side in sides]
+    odd = sorted(names[0] ^ names[1], key=float)
+    if all(sides) and odd:
+        only = ", ".join(f"{name} in {'the candidate' if name in names[0] else 'stable'} alone" for name in odd[:4])
+        more = f" and {len(odd) - 4} more" if len(odd) > 4 else ""
+        return Pair(None, None, f"the versions' bins differ, so they cannot be compared: {only}{more}")
+    return Pair(sides[0], sides[1])
+
+
+def _differences(cells: Cells) -> Bins | None:
+    """Counts per bin from cumulative ones; None where there are none, or they cannot be counts."""
+    try:
+        buckets = sorted((float(edge), value) for (edge,), value in cells.items())
+    except ValueError:
+        return None
+    if not buckets or buckets[-1][0] != inf:
+        return None
+    below = [0.0, *(value for _, value in buckets[:-1])]
+    # One edge may be written in two ways, as 1 and 1.0.
+    found = Bins({f"{edge:.12g}": value - lower for (edge, value), lower in zip(buckets, below, strict=True)})
+    return found if found.sound else None
+
+
+def classes_pair(candidate: Cells, stable: Cells) -> Pair:
+    """How both versions' predictions are distributed over classes.
+
+    A class that only one of them has seen is an empty bin of the other: its series is born with its first prediction.
+    """
+    names = sorted({name for side in (candidate, stable) for (name,) in side})
+    return Pair(_bins(names, candidate), _bins(names, stable))
+
+
+def _bins(names: Sequence[str], cells: Cells) -> Bins | None:
+    found = Bins({name: cells.get((name,), 0.0) for name in names})
+    return found if cells and found.sound else None
+
+
 def _edge(seconds: float) -> str:
     return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
 
@@ -120,5 +201,5 @@ def totals(pair: Pair) -> Pair:
     return Pair(_total(pair.candidate), _total(pair.stable))
 
 
-def _total(counts: Counts | None) -> Counts | None:
-    return Counts(0.0, counts.total) if counts is not None else None
+def _total(side: Side | None) -> Counts | None:
+    return Counts(0.0, side.total) if isinstance(side, Counts) else None

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from serin.api.children import REVISION_PORT
 from serin.api.spec import Analysis, AnalysisMetric, MetricSource
-from serin.metrics.preset import PRESET_OF_SOURCE, Preset, load_preset
+from serin.metrics.preset import GATEWAY_PRESET, MODEL_PRESET, Preset, load_preset
+from serin.metrics.signals import preset_of
 
 SubjectKey = tuple[str, str]
 """Namespace and name of the ModelDeployment."""
@@ -16,6 +17,7 @@ class Subject:
     """One rollout that is due.
 
     due: grid times whose tick is missing, oldest first, at least one.
+    server, gateway: the presets of the model server and of the proxy before it; they must be known ones.
     """
 
     namespace: str
@@ -24,6 +26,8 @@ class Subject:
     stable: str
     analysis: Analysis
     due: tuple[datetime, ...]
+    server: str = MODEL_PRESET
+    gateway: str = GATEWAY_PRESET
 
     @property
     def key(self) -> SubjectKey:
@@ -33,13 +37,12 @@ class Subject:
     @property
     def requests_preset(self) -> Preset:
         """Who counts the requests for the verified split: the gateway, which splits them, if any metric reads it."""
-        sources = {metric.source for metric in self.analysis.metrics}
-        source = MetricSource.GATEWAY if MetricSource.GATEWAY in sources else MetricSource.SERVER
-        return load_preset(PRESET_OF_SOURCE[source])
+        by_gateway = any(metric.source is MetricSource.GATEWAY for metric in self.analysis.metrics)
+        return load_preset(self.gateway if by_gateway else self.server)
 
     def preset_of(self, metric: AnalysisMetric) -> Preset:
-        """Whose series a metric reads."""
-        return load_preset(PRESET_OF_SOURCE[metric.source])
+        """Whose series a built-in metric reads."""
+        return preset_of(metric, server=self.server, gateway=self.gateway)
 
     def identity(self, preset: Preset, revision: str) -> tuple[str, ...]:
         """The values of the preset's revision labels for one of the two revisions."""
