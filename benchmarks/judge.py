@@ -17,11 +17,14 @@ import numpy as np
 import judge_page
 from judge_page import Row
 from judge_rivals import Analysis, Counter, MannWhitney, ZTest
-from judge_rollouts import Judge, Move, Outcomes, play
+from judge_rollouts import STEPS, Judge, Move, Outcomes, play
 from judge_serin import POLICY, START, Serin, speed_counts, tick_of
 from judge_worlds import WORLDS, Look, Stage, World
 from serin.judge import Judge as RealJudge
-from serin.judge import Step, freeze, summarize
+from serin.judge import Step, Trial, freeze, summarize
+from serin.judge.processes import Processes
+from serin.judge.rule import decide
+from serin.judge.share import ShareMeasure
 
 JUDGES: dict[str, Callable[[World, int], Judge]] = {
     "Serin": Serin,
@@ -71,23 +74,48 @@ def _row(task: tuple[int, str, int, int]) -> Row:
 def _sum_up(world: World, name: str, outcomes: Outcomes) -> Row:
     back = outcomes.end == Move.ROLL_BACK
     right = back & (outcomes.ticks > world.onset) if world.onset is not None else np.zeros_like(back)
-    delays = outcomes.ticks[right] - (world.onset or 0)
+    promoted = outcomes.end == Move.PROMOTE
+    minutes = outcomes.ticks[promoted] if world.onset is None else outcomes.ticks[right] - world.onset
     return Row(
         world,
         name,
         wrongly=float((back & ~right).mean()),
         rightly=float(right.mean()),
-        promoted=float((outcomes.end == Move.PROMOTE).mean()),
+        promoted=float(promoted.mean()),
         paused=float((outcomes.end == Move.PAUSE).mean()),
-        delay=float(np.median(delays)) if len(delays) else None,
+        minutes=float(np.median(minutes)) if len(minutes) else None,
         bad=float(outcomes.bad.mean()),
     )
 
 
 def _speed(rollouts: int, seed: int) -> None:
     """A tick of many healthy rollouts at once, on one core."""
-    judge, budget = RealJudge(), freeze(POLICY, steps=3)
-    trials = [judge.open(POLICY, budget=budget, candidate=f"{each:010x}", began=START) for each in range(rollouts)]
+    print(f"{rollouts:,} rollouts with {len(POLICY.metrics)} metrics, a tick of all at once, median of {SPEED_TICKS}:")
+    _speed_of_evidence(rollouts, seed)
+    _speed_of_trials(rollouts, seed)
+
+
+def _speed_of_evidence(rollouts: int, seed: int) -> None:
+    """The arithmetic alone: evidence since the start and of the step, and what is found in it."""
+    processes, budget = Processes(), freeze(POLICY, steps=len(STEPS))
+    trials = [Trial(POLICY, processes, budget=budget, candidate=str(each), began=START) for each in range(rollouts)]
+    shares = [measure for trial in trials for measure in trial.measures if isinstance(measure, ShareMeasure)]
+    starts, steps = (np.array([getattr(share, name) for share in shares]) for name in ("start", "step"))
+    newest, least = np.zeros(len(shares)), np.full(len(shares), float(POLICY.min_samples))
+    seconds = []
+    for number in range(1, SPEED_TICKS + 1):
+        counts = speed_counts(rollouts, seed + number).reshape(-1, 4)
+        begin = time.perf_counter()
+        processes.fold(np.concatenate([starts, steps]), np.concatenate([counts, counts]))
+        decide(processes.read(starts), processes.read(steps), newest, least)
+        seconds.append(time.perf_counter() - begin)
+    _print("evidence and verdict of every metric, in numpy", seconds)
+
+
+def _speed_of_trials(rollouts: int, seed: int) -> None:
+    """The same by way of the rollouts' own objects, with the split and with what the data lack."""
+    judge, budget = RealJudge(), freeze(POLICY, steps=len(STEPS))
+    trials = [judge.open(POLICY, budget=budget, candidate=str(each), began=START) for each in range(rollouts)]
     for trial in trials:
         trial.enter(Step(START, 20))
     heard, summed = [], []
@@ -102,9 +130,8 @@ def _speed(rollouts: int, seed: int) -> None:
             summarize(trial)
         heard.append(middle - begin)
         summed.append(time.perf_counter() - middle)
-    print(f"{rollouts:,} rollouts with {len(POLICY.metrics)} metrics, a tick of all at once, median of {SPEED_TICKS}:")
-    _print("evidence and what is found in it", heard)
-    _print("and what that means for each rollout", summed)
+    _print("the same out of every rollout's ticks, with its split", heard)
+    _print("and the verdict of every rollout", summed)
 
 
 def _print(what: str, seconds: Sequence[float]) -> None:

@@ -60,8 +60,11 @@ class World:
 
     @property
     def promised(self) -> bool:
-        """Whether Serin's promise covers it: a good candidate, and failures independent given the requests."""
-        return self.onset is None and self.scatter == "Binomial"
+        """Whether Serin's promise covers it: never worse than stable, failures independent given the requests.
+
+        Where no request reaches the candidate there is nothing to promise: it would only flatter the average.
+        """
+        return self.candidate == self.stable and self.scatter == "Binomial" and self.reached
 
 
 @dataclass(frozen=True)
