@@ -119,7 +119,7 @@ def test_a_part_of_a_label_may_tell_the_revision() -> None:
         (
             'bad: [{code: "5.."}]',
             'bad: [{code: "5("}]',
-            "mine.yaml: requests.counters.0.bad: Value error, '5(' is not a",
+            "requests.counters.0.bad: Value error, '5(' is not",
         ),
         ('bad: [{code: "5.."}], ', "", "mine.yaml: the file: Value error, `lacks` must tell of error-rate"),
         ("latency: {metric: latency_bucket, unit_seconds: 1}", "", "`lacks` must tell of latency"),

@@ -154,9 +154,13 @@ def _differences(cells: Cells) -> Bins | None:
     if not buckets or buckets[-1][0] != inf:
         return None
     below = [0.0, *(value for _, value in buckets[:-1])]
-    # One edge may be written in two ways, as 1 and 1.0.
-    found = Bins({f"{edge:.12g}": value - lower for (edge, value), lower in zip(buckets, below, strict=True)})
+    found = Bins({_bin(edge): value - lower for (edge, value), lower in zip(buckets, below, strict=True)})
     return found if found.sound else None
+
+
+def _bin(edge: float) -> str:
+    """The name of a bucket: one edge may be written in two ways, as 1 and 1.0."""
+    return "+Inf" if edge == inf else f"{edge:.12g}"
 
 
 def classes_pair(candidate: Cells, stable: Cells) -> Pair:
