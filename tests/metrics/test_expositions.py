@@ -277,3 +277,7 @@ def test_accuracy_beside_any_server_comes_from_the_contract(scraped: Scraped) ->
         "accuracy": Pair(Counts(5, 35), Counts(5, 35)),
         "error-rate": ALL,
     }
+
+
+def test_an_unknown_server_is_a_problem_of_its_own_rollout(scraped: Scraped) -> None:
+    assert scraped.tick("envoi", ERROR_RATE).problem == "no preset is called 'envoi'"

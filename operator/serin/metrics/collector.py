@@ -11,7 +11,7 @@ from datetime import datetime
 from serin.judge import Pair, Tick
 from serin.metrics.batch import Batch, batches, needs
 from serin.metrics.meters import Meters
-from serin.metrics.preset import Preset
+from serin.metrics.preset import Preset, preset_names
 from serin.metrics.provider import MetricsError, MetricsProvider, Series
 from serin.metrics.reading import Cells, Table, built_in_pair, no_counts, requests_pair, totals
 from serin.metrics.signals import Signal, refusal, signal_of, source
@@ -52,7 +52,10 @@ class MetricsCollector:
         Never raises for what Prometheus does. A tick with a `problem` was not answered in full: what it holds is
         good, and it should be asked for again at the next tick.
         """
-        wanted = [subject for subject in subjects if subject.due]
+        unknown = {
+            one.key: f"no preset is called {one.server!r}" for one in subjects if one.server not in preset_names()
+        }
+        wanted = [subject for subject in subjects if subject.due and subject.key not in unknown]
         planned = tuple(batches(wanted))
         results = await asyncio.gather(*(self._ask(batch) for batch in planned))
         answers = _Answers()
@@ -64,7 +67,12 @@ class MetricsCollector:
             else:
                 labels = source(batch.signal, batch.preset).labels
                 answers.tables[kind].add(result, batch.preset.revision, labels)
-        return {subject.key: tuple(_tick(subject, at, answers) for at in subject.due) for subject in wanted}
+        ticks = {subject.key: tuple(_tick(subject, at, answers) for at in subject.due) for subject in wanted}
+        # One rollout's mistake must not take the others' answers.
+        for subject in subjects:
+            if subject.key in unknown:
+                ticks[subject.key] = tuple(Tick(at, problem=unknown[subject.key]) for at in subject.due)
+        return ticks
 
     async def _ask(self, batch: Batch) -> tuple[Series, ...] | MetricsError:
         self._meters.queries.labels(batch.signal).inc()
