@@ -11,7 +11,6 @@ from api.manifests import Wrong, examples, wrong_manifests
 from cli.manifest import canary, with_steps, write
 from serin.cli.main import main
 
-
 KUBERNETES_OWN = (
     "supported values",
     "Required value",

@@ -6,6 +6,7 @@ from datetime import timedelta
 from serin.api.names import KIND
 from serin.api.spec import ModelDeploymentSpec
 from serin.cli.advice import Surroundings, advice
+from serin.cli.advice_metrics import metrics_advice
 from serin.cli.arguments import Subparsers, add_command, add_files, add_output, duration, rate
 from serin.cli.findings import Finding, Severity
 from serin.cli.manifests import Document, read_documents
@@ -66,7 +67,8 @@ def _check(document: Document, surroundings: Surroundings) -> list[Finding]:
     if errors or document.kind != KIND:
         return sorted(errors, key=lambda found: found.line)
     spec = ModelDeploymentSpec.model_validate(document.content["spec"])
-    return sorted(advice(document, spec, surroundings), key=lambda found: found.line)
+    found = [*metrics_advice(document, spec), *advice(document, spec, surroundings)]
+    return sorted(found, key=lambda one: one.line)
 
 
 def _tell(findings: list[Finding], checked: list[Document], output: str) -> None:

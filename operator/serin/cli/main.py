@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from serin import __version__
-from serin.cli import lint
+from serin.cli import lint, presets
 from serin.cli.arguments import HelpFormatter
 from serin.cli.output import complain
 from serin.cli.problems import UNUSABLE, CommandError
@@ -21,13 +21,20 @@ exit codes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
     except CommandError as error:
         complain(str(error))
         return UNUSABLE
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """`presets probe` is a command of its own; argparse knows none of two words beside one of the first alone."""
+    if list(arguments[:2]) == ["presets", "probe"]:
+        return ["presets probe", *arguments[2:]]
+    return list(arguments)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,4 +49,5 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"serin {__version__}")
     commands = whole.add_subparsers(required=True, metavar="COMMAND", title="commands")
     lint.register(commands)
+    presets.register(commands)
     return whole
