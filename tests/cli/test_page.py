@@ -1,0 +1,24 @@
+"""The reference of the command shows what the command says."""
+
+import re
+import shlex
+
+import pytest
+
+from crds.files import ROOT
+from serin.cli.main import main
+
+PAGE = (ROOT / "docs" / "reference" / "cli.md").read_text()
+SHOWN = re.findall(r"```console\n\$ serin ([^\n]*)\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize(("command", "answer"), SHOWN, ids=[command for command, _ in SHOWN])
+def test_the_page_shows_what_the_command_says(
+    command: str, answer: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    try:
+        main(shlex.split(command))
+    except SystemExit as ended:
+        assert ended.code == 0
+    assert capsys.readouterr().out == answer
