@@ -13,6 +13,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+TOO_MANY_SAMPLES = "query processing would load too many samples into memory in query execution"
+
 Value = float | Callable[[float], float | None]
 """The same for every step, or by the step's Unix time; None is no sample."""
 
@@ -49,12 +51,16 @@ class FakePrometheus:
     """Use it as a context manager.
 
     series: by metric name, the answer to every query that names it.
+    required: headers without which a query is refused.
+    too_large: which queries are refused because they ask for too much.
     fault: what goes wrong with every query that names a metric in `faulty`, or with every query if that is empty.
     """
 
     series: dict[str, list[tuple[Mapping[str, str], Value]]] = field(default_factory=dict)
     fault: Fault | None = None
     faulty: set[str] = field(default_factory=set)
+    required: dict[str, str] = field(default_factory=dict)
+    too_large: Callable[["RecordedQuery"], bool] = lambda _: False
     queries: list[RecordedQuery] = field(default_factory=list)
     port: int = 0
 
@@ -114,9 +120,13 @@ class FakePrometheus:
             _seconds(request.query["step"]),
         )
         self.queries.append(query)
+        if any(request.headers.get(name) != value for name, value in self.required.items()):
+            return web.Response(text="Unauthorized", status=401)
         fault = self.fault
         if self.faulty and not any(metric in query.expression for metric in self.faulty):
             fault = None
+        if self.too_large(query):
+            return web.json_response({"status": "error", "error": TOO_MANY_SAMPLES}, status=422)
         if fault is Fault.SLOW:
             await self._released.wait()
         return _FAULTY_RESPONSES[fault]() if fault in _FAULTY_RESPONSES else self._answer(query, fault)

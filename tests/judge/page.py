@@ -155,7 +155,7 @@ class Page:
         phis: tuple[float, float],
         threshold: float,
     ) -> None:
-        lowest, highest = (0.0, self.threshold) if self.detects else (-inf, inf)
+        lowest, highest = (0.0, self.threshold + log(6)) if self.detects else (-inf, inf)
         for index, rho in enumerate(ratios):
             gained = growth(rho)
             grown = logs[index] + min(gained / phis[0], gained / phis[1], cap(threshold, self.confirm))

@@ -1,13 +1,13 @@
 """Tick logs for tests, written as what each version counted."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from serin.api.spec import Analysis
 from serin.api.status import AnalysisStatus, MetricStatus
-from serin.judge import Counts, Pair, Tick, judge
+from serin.judge import Counts, Judge, Pair, Step, Tick, Trial, explain, freeze
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 INTERVAL = timedelta(seconds=10)
@@ -52,9 +52,32 @@ def ticks(
     return [tick(number, *versions, metric=metric) for number, versions in enumerate(counts, start=1)]
 
 
+def heard(
+    policy: Analysis,
+    log: Iterable[Tick],
+    *,
+    weight: int = 20,
+    step_since: datetime = START,
+    steps: int = 3,
+    history: Sequence[Tick] = (),
+) -> Trial:
+    """A trial that has heard these ticks, oldest first; one with a problem was not answered."""
+    judge = Judge()
+    trial = judge.open(policy, budget=freeze(policy, steps=steps), candidate="8f21c0a97e", began=START)
+    trial.enter(Step(step_since, weight))
+    if history:
+        trial.learn(history)
+    for tick in log:
+        if tick.problem is not None:
+            trial.miss(tick)
+        else:
+            judge.hear([(trial, tick)])
+    return trial
+
+
 def judged(policy: Analysis, log: Iterable[Tick], *, weight: int = 20, step_since: datetime = START) -> AnalysisStatus:
     """The verdict at a weight, of a step that began with the analysis unless given."""
-    return judge(policy, list(log), step_since=step_since, weight=weight, candidate="8f21c0a97e", started_at=START)
+    return explain(heard(policy, log, weight=weight, step_since=step_since))
 
 
 def only(status: AnalysisStatus) -> MetricStatus:

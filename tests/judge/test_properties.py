@@ -10,7 +10,6 @@ from judge.streams import ACCURACY, ERROR_RATE, LATENCY, START, analysis, at, ju
 from serin.api.spec import MetricAction
 from serin.api.status import Verdict
 from serin.judge import Counts, Pair, Tick
-from serin.judge.series import metric_pairs, pool
 
 POLICY = analysis(ERROR_RATE, LATENCY, ACCURACY)
 NAMES = ("error-rate", "latency", "accuracy")
@@ -32,13 +31,6 @@ def tick_logs(draw: st.DrawFn) -> list[Tick]:
 
 
 weights = st.integers(1, 100)
-
-
-@given(tick_logs(), weights, st.randoms(use_true_random=False))
-def test_order_and_repetition_do_not_matter(log: list[Tick], weight: int, source: random.Random) -> None:
-    shuffled = [*log, *log[::2]]
-    source.shuffle(shuffled)
-    assert judged(POLICY, shuffled, weight=weight) == judged(POLICY, log, weight=weight)
 
 
 @given(tick_logs(), weights)
@@ -86,14 +78,6 @@ def test_a_failure_is_over_its_limit_and_worse_than_stable(log: list[Tick], weig
             assert metric.candidate is not None
             if metric.stable is not None and weight < 100:
                 assert metric.candidate.bad / metric.candidate.total > metric.stable.bad / metric.stable.total
-
-
-@given(tick_logs(), weights)
-def test_counts_of_an_open_metric_are_those_of_the_step(log: list[Tick], weight: int) -> None:
-    for metric in judged(POLICY, log, weight=weight).metrics:
-        pooled = pool(metric_pairs(log, metric.name)).candidate
-        if metric.verdict is Verdict.CONTINUE and metric.candidate is not None:
-            assert (metric.candidate.bad, metric.candidate.total) == (pooled.bad, pooled.total)
 
 
 @given(tick_logs(), weights)

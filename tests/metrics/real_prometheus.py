@@ -1,6 +1,7 @@
 """A real Prometheus on a free loopback port, fed by scraping or by remote write."""
 
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -35,8 +36,17 @@ class RealPrometheus:
 
 
 @contextmanager
-def real_prometheus(program: Path, configuration: str = "") -> Iterator[RealPrometheus]:
-    """Run Prometheus with this configuration and data of its own; nothing is left behind."""
+def real_prometheus(
+    program: Path, configuration: str = "", *, web: Path | None = None, trust: ssl.SSLContext | None = None
+) -> Iterator[RealPrometheus]:
+    """Run Prometheus with this configuration and data of its own; nothing is left behind.
+
+    Args:
+        program: the server.
+        configuration: what it scrapes.
+        web: a file that says who may ask it and how.
+        trust: how to ask whether it is ready, if it serves HTTPS.
+    """
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "prometheus.yaml"
         file.write_text(configuration)
@@ -49,12 +59,14 @@ def real_prometheus(program: Path, configuration: str = "") -> Iterator[RealProm
                 f"--web.listen-address=127.0.0.1:{port}",
                 "--web.enable-remote-write-receiver",
                 "--log.level=error",
+                *((f"--web.config.file={web}",) if web else ()),
             ],
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_until_ready(process, f"http://127.0.0.1:{port}")
-            yield RealPrometheus(f"http://127.0.0.1:{port}")
+            url = f"{'https' if trust else 'http'}://127.0.0.1:{port}"
+            _wait_until_ready(process, url, trust)
+            yield RealPrometheus(url)
         finally:
             process.terminate()
             process.wait(timeout=20)
@@ -66,12 +78,16 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, trust: ssl.SSLContext | None) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{url}/-/ready", timeout=2):
+            with urllib.request.urlopen(f"{url}/-/ready", timeout=2, context=trust):
                 return
+        except urllib.error.HTTPError as error:
+            if error.code == 401:  # it wants a password, so it is there
+                return
+            time.sleep(0.05)
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
     raise AssertionError("Prometheus did not start")

@@ -81,7 +81,7 @@ def test_everything_that_was_counted_is_read(fake: FakePrometheus) -> None:
     ("fault", "problem"),
     [
         (Fault.SLOW, "Prometheus did not answer within 1.6s"),
-        (Fault.ERROR, "Prometheus refused the query: HTTP Status Code 500"),
+        (Fault.ERROR, "Prometheus refused the query (HTTP 500): the disk is full"),
         (Fault.BUSY, "Prometheus refused the query twice"),
         (Fault.PARTIAL, "Prometheus warned that its answer may be incomplete: the store gateway of last week"),
         (Fault.HTML, "The answer is not Prometheus' JSON"),
@@ -259,9 +259,10 @@ def test_what_was_asked_and_what_failed_is_counted(fake: FakePrometheus) -> None
     collect(fake, subject(policy=POLICY), registry=registry)
     fake.fault = Fault.ERROR
     collect(fake, subject(policy=POLICY), registry=(other := CollectorRegistry()))
-    assert registry.get_sample_value("serin_prometheus_queries_total", {"signal": "requests"}) == 1
+    assert registry.get_sample_value("serin_prometheus_queries_total", {"server": "default", "signal": "requests"}) == 1
     assert registry.get_sample_value("serin_prometheus_query_seconds_count") == 3
-    assert other.get_sample_value("serin_prometheus_query_failures_total", {"reason": "RefusedError"}) == 3
+    labels = {"server": "default", "reason": "UnavailableError"}
+    assert other.get_sample_value("serin_prometheus_query_failures_total", labels) == 3
 
 
 def test_no_query_takes_longer_than_the_setting_allows(fake: FakePrometheus) -> None:

@@ -1,24 +1,25 @@
-"""Looks at the candidates on the grid, and keeps the evidence of each rollout that is analyzed.
+"""Looks at the candidates on the grid, and keeps the trial of each rollout that is analyzed.
 
-Evidence lives in memory. It is a function of the tick log, and the log is a function of Prometheus' history: after a
-restart the missing ticks are asked for like those of an outage, in the same queries.
+Evidence lives in memory. It is a function of the ticks, and they are a function of Prometheus' history: after a restart
+they are asked for again, like those of an outage, in the same queries.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any, Protocol
 
 from serin.api.spec import Analysis, ModelDeploymentSpec
-from serin.api.status import ModelDeploymentStatus, Phase
+from serin.api.status import BudgetStatus, ModelDeploymentStatus, Phase
 from serin.cluster.resources import ObjectKey
 from serin.controller.clock import TimeSource
-from serin.judge import Tick, judge
+from serin.judge import Judge, Step, Summary, Tick, Trial, explain, freeze, in_step, summarize
 from serin.metrics import Subject, SubjectKey
 from serin.metrics.grid import next_tick, phase, ticks_between
+from serin.rollout.schedule import schedule
 from serin.rollout.world import Judgement
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,9 @@ ANALYZED = frozenset({Phase.PROGRESSING, Phase.PAUSED})
 MOST_TICKS_AT_ONCE = 500
 """Of a long gap so many ticks are asked for at a time: Prometheus refuses more than 11,000 points a series. Nothing is
 judged before all of them are there: the verdict on half a log is that of a time gone by."""
+HISTORY = timedelta(minutes=30)
+"""Of stable alone, from before the analysis: how much more than chance its numbers jump (judging.md, phi0)."""
+HISTORY_TICKS = 60
 
 
 class Collector(Protocol):
@@ -37,42 +41,76 @@ class Collector(Protocol):
 
 
 @dataclass(frozen=True)
-class Course:
-    """One candidate under analysis. `ticks`: what was measured; `unanswered`: the newest look, if it told nothing."""
+class Rollout:
+    """What evidence is about. An edited analysis is judged anew from its start: the same ticks, by other rules."""
 
-    key: ObjectKey
     uid: str
     candidate: str
     stable: str
+    server: str
     analysis: Analysis
+    budget: BudgetStatus
     started_at: datetime
-    step_since: datetime | None
-    weight: int
-    ticks: tuple[Tick, ...] = ()
-    unanswered: Tick | None = None
-    asked_until: datetime | None = None
-    judgement: Judgement | None = None
-
-    def same_rollout(self, other: "Course") -> bool:
-        """Whether the evidence of one counts for the other."""
-        mine = (self.uid, self.candidate, self.stable, self.analysis.interval)
-        return mine == (other.uid, other.candidate, other.stable, other.analysis.interval)
 
     @property
     def phase(self) -> int:
         """Which of the grid's phases it is looked at in."""
         return phase(self.started_at, self.analysis.interval)
 
+    @property
+    def before_first(self) -> datetime:
+        """Just before the first tick whose window lies in the analysis."""
+        return self.started_at + self.analysis.interval - timedelta(microseconds=1)
+
+
+@dataclass
+class Course:
+    """One candidate under analysis.
+
+    known_until: the newest tick that was answered, like all before it; asked_until: the newest that was asked for.
+    told: what was last passed on, and at which tick.
+    """
+
+    key: ObjectKey
+    rollout: Rollout
+    trial: Trial
+    known_until: datetime | None = None
+    asked_until: datetime | None = None
+    has_learned: bool = False
+    told: tuple[Summary, Step | None] | None = None
+    told_at: datetime | None = None
+    judgement: Judgement | None = None
+
     def next_look(self, delay: timedelta) -> datetime:
         """When the next tick can be asked for."""
-        after = self.asked_until or self.started_at + self.analysis.interval - timedelta(microseconds=1)
-        return next_tick(after, self.analysis.interval, self.phase) + delay
+        after = self.asked_until or self.rollout.before_first
+        return next_tick(after, self.rollout.analysis.interval, self.rollout.phase) + delay
 
     def due(self, now: datetime, delay: timedelta) -> tuple[datetime, ...]:
         """The ticks that are missing by now, oldest first; an unanswered one is asked for again."""
-        first_window = self.started_at + self.analysis.interval - timedelta(microseconds=1)
-        after = max(first_window, self.ticks[-1].at) if self.ticks else first_window
-        return ticks_between(after, now - delay, self.analysis.interval, self.phase)
+        rollout, until = self.rollout, now - delay
+        interval = rollout.analysis.interval
+        if self.known_until is not None and self.known_until > rollout.started_at:
+            return ticks_between(self.known_until, until, interval, rollout.phase)
+        known = min(HISTORY, HISTORY_TICKS * interval)
+        history = ticks_between(rollout.started_at - known, rollout.started_at, interval, rollout.phase)
+        return (*history, *ticks_between(rollout.before_first, until, interval, rollout.phase))
+
+    def take(self, answered: Sequence[Tick]) -> tuple[Tick, ...]:
+        """Keep what was answered: learn from the history, and give back what is to be judged."""
+        history = tuple(tick for tick in answered if tick.at <= self.rollout.started_at)
+        if history and not self.has_learned:
+            self.has_learned = True
+            self.trial.learn(history)
+        if answered:
+            self.known_until = answered[-1].at
+        return tuple(tick for tick in answered if tick.at > self.rollout.before_first)
+
+    def missed(self, step: Step | None) -> bool:
+        """Whether a tick of this step was taken for one of the step before: it was told of too late."""
+        if step is None or step == self.trial.step or self.known_until is None:
+            return False
+        return in_step(self.known_until, step, self.rollout.analysis.interval)
 
 
 @dataclass
@@ -81,13 +119,16 @@ class AnalysisDesk:
 
     on_verdict: told of each ModelDeployment whose judgement is new.
     delay: how long after a tick's end it is asked for, so that its last scrape is in.
+    refresh: how often the numbers of a judgement that stays the same are brought up to date.
     """
 
     collector: Collector
     on_verdict: Callable[[ObjectKey], None]
     time: TimeSource
     delay: timedelta
+    refresh: timedelta
     courses: dict[ObjectKey, Course] = field(default_factory=dict)
+    _judge: Judge = field(default_factory=Judge)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def judgement(self, key: ObjectKey) -> Judgement | None:
@@ -97,20 +138,26 @@ class AnalysisDesk:
 
     def follow(self, key: ObjectKey, uid: str, spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> None:
         """Begin, go on or end, as the status says now."""
-        course = _course(key, uid, spec, status)
-        if course is None:
-            self.courses.pop(key, None)
+        course = self.courses.get(key)
+        rollout = _rollout(uid, spec, status, course)
+        if rollout is None:
+            self.forget(key)
             return
-        known = self.courses.get(key)
-        if known is None or not known.same_rollout(course):
-            self.courses[key] = course
+        step = _step(status)
+        if course is None or course.rollout != rollout or course.missed(step):
+            self.forget(key)
+            trial = self._judge.open(
+                rollout.analysis, budget=rollout.budget, candidate=rollout.candidate, began=rollout.started_at
+            )
+            course = self.courses[key] = Course(key, rollout, trial)
             self._changed.set()
-            return
-        self.courses[key] = replace(known, analysis=course.analysis, step_since=course.step_since, weight=course.weight)
+        course.trial.enter(step)
 
     def forget(self, key: ObjectKey) -> None:
-        """The ModelDeployment is gone."""
-        self.courses.pop(key, None)
+        """The ModelDeployment is gone, or its rollout is over."""
+        course = self.courses.pop(key, None)
+        if course is not None:
+            course.trial.close()
 
     async def run(self) -> None:
         """Look whenever a tick is due, until cancelled."""
@@ -151,31 +198,58 @@ class AnalysisDesk:
                 subject.key: tuple(Tick(at=at, problem=f"{type(error).__name__}: {error}") for at in subject.due)
                 for subject in subjects
             }
-        for course, due in asked:
-            now_followed = self.courses.get(course.key)
-            # What was asked for one candidate says nothing of another that took its place meanwhile.
-            if now_followed is not None and now_followed.same_rollout(course):
-                self._take(now_followed, due, answers.get(course.key, ()))
+        # What was asked for one candidate says nothing of another that took its place meanwhile.
+        heard = [(course, due) for course, due in asked if self.courses.get(course.key) is course]
+        await self._take([(course, due, answers.get(course.key, ())) for course, due in heard])
 
-    def _take(self, course: Course, due: Sequence[datetime], ticks: Sequence[Tick]) -> None:
+    async def _take(self, heard: Sequence[tuple[Course, Sequence[datetime], Sequence[Tick]]]) -> None:
         """Keep what was answered up to the first gap; what lies behind the gap is shown, and asked for again."""
-        answered = tuple(takewhile(lambda tick: tick.problem is None, ticks))
-        behind_gap = ticks[len(answered) :]
-        catching_up = 0 < len(answered) < len(due) and not behind_gap
-        course = replace(
-            course,
-            ticks=(*course.ticks, *answered),
-            unanswered=behind_gap[-1] if behind_gap else None,
-            asked_until=answered[-1].at if catching_up else due[-1],
-        )
-        if catching_up:
-            self.courses[course.key] = course
+        judged, logs = [], []
+        for course, due, ticks in heard:
+            answered = tuple(takewhile(lambda tick: tick.problem is None, ticks))
+            logs.append((course, course.take(answered)))
+            behind_gap = ticks[len(answered) :]
+            catching_up = 0 < len(answered) < len(due) and not behind_gap
+            course.asked_until = answered[-1].at if catching_up else due[-1]
+            if not catching_up:
+                judged.append((course, behind_gap[-1] if behind_gap else None))
+        await self._hear(logs)
+        for course, missed in judged:
+            if self.courses.get(course.key) is course:
+                if missed is not None:
+                    course.trial.miss(missed)
+                self._pass_on(course)
+
+    async def _hear(self, logs: Sequence[tuple[Course, Sequence[Tick]]]) -> None:
+        """Tick by tick, all trials at once. After an outage there are many, and others have work to do, too."""
+        for number in range(max((len(log) for _, log in logs), default=0)):
+            # While others worked, a rollout may have ended.
+            self._judge.hear(
+                [
+                    (course.trial, log[number])
+                    for course, log in logs
+                    if number < len(log) and self.courses.get(course.key) is course
+                ]
+            )
+            await asyncio.sleep(0)
+
+    def _pass_on(self, course: Course) -> None:
+        """Tell of a verdict that can change something; its numbers alone are news only now and then."""
+        trial, look = course.trial, course.trial.look
+        if look is None:
             return
-        self.courses[course.key] = replace(course, judgement=_judge(course, self.time.now()))
+        news = (summarize(trial), trial.step)
+        stale = course.told_at is None or look.at - course.told_at >= self.refresh
+        if news == course.told and not stale:
+            return
+        course.told, course.told_at = news, look.at
+        course.judgement = Judgement(analysis=explain(trial), step_since=trial.step.since if trial.step else None)
         self.on_verdict(course.key)
 
 
-def _course(key: ObjectKey, uid: str, spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Course | None:
+def _rollout(
+    uid: str, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, known: Course | None
+) -> Rollout | None:
     """What is to be analyzed now; None if nothing is."""
     step, candidate, stable = status.step, status.candidate, status.stable
     carries_traffic = bool(status.weight)
@@ -183,46 +257,43 @@ def _course(key: ObjectKey, uid: str, spec: ModelDeploymentSpec, status: ModelDe
         return None
     if status.phase not in ANALYZED or not carries_traffic:
         return None
-    shown = status.analysis
-    if shown is not None and shown.revision == candidate:
+    shown = status.analysis if status.analysis and status.analysis.revision == candidate else None
+    if shown is not None:
         started_at = shown.started_at
     elif step.since is not None:
         started_at = step.since + spec.analysis.initial_delay
     else:
         return None
-    return Course(
-        key=key,
+    plan = schedule(spec)
+    frozen = shown.budget if shown else None
+    if frozen is None and known is not None and known.rollout.candidate == candidate:
+        frozen = known.rollout.budget
+    return Rollout(
         uid=uid,
         candidate=candidate,
         stable=stable,
+        server=spec.server,
         analysis=spec.analysis,
+        budget=frozen or freeze(spec.analysis, steps=plan.blocks if plan else 1),
         started_at=started_at,
-        step_since=step.since,
-        weight=status.weight or 0,
     )
+
+
+def _step(status: ModelDeploymentStatus) -> Step | None:
+    """The step whose ticks count; none while weights move."""
+    if status.step is None or status.step.since is None:
+        return None
+    return Step(since=status.step.since, weight=status.weight or 0)
 
 
 def _subject(course: Course, due: tuple[datetime, ...]) -> Subject:
+    rollout = course.rollout
     return Subject(
         namespace=course.key.namespace,
         model=course.key.name,
-        candidate=course.candidate,
-        stable=course.stable,
-        analysis=course.analysis,
+        candidate=rollout.candidate,
+        stable=rollout.stable,
+        analysis=rollout.analysis,
+        server=rollout.server,
         due=due,
     )
-
-
-def _judge(course: Course, now: datetime) -> Judgement:
-    """While weights move there is no step to count for: only the whole rollout speaks then."""
-    step_since = course.step_since or now
-    ticks = (*course.ticks, course.unanswered) if course.unanswered else course.ticks
-    word = judge(
-        course.analysis,
-        ticks,
-        step_since=step_since,
-        weight=course.weight,
-        candidate=course.candidate,
-        started_at=course.started_at,
-    )
-    return Judgement(analysis=word, step_since=step_since)

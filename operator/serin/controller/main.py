@@ -21,7 +21,7 @@ from serin.cluster.metrics import ClientMetrics, ElectionMetrics
 from serin.controller.logs import configure_logs
 from serin.controller.operator import Operator
 from serin.controller.settings import Settings, SettingsError, load_settings
-from serin.metrics import Meters, MetricsCollector, PrometheusProvider
+from serin.metrics import Meters, MetricsCollector, Server, ServerPool, ServersError, load_servers
 
 WRONG_SETTING = 2
 COLLECTION_THRESHOLDS = (20_000, 20, 50)
@@ -45,11 +45,13 @@ def main() -> int:
 
 
 async def _run(settings: Settings) -> None:
+    servers = servers_of(settings)
     configuration = await load_configuration(settings.kubeconfig)
     registry = CollectorRegistry()
     metrics = ClientMetrics(registry)
-    provider = PrometheusProvider(settings.prometheus_url, timedelta(seconds=settings.query_timeout))
-    collector = MetricsCollector(provider, Meters(registry))
+    meters = Meters(registry)
+    provider = ServerPool(servers, timedelta(seconds=settings.query_timeout), meters)
+    collector = MetricsCollector(provider, meters)
     try:
         async with (
             KubeClient(configuration, metrics) as client,
@@ -58,6 +60,20 @@ async def _run(settings: Settings) -> None:
             await Operator(settings, client, collector, registry, elector=elector).run()
     finally:
         provider.close()
+
+
+def servers_of(settings: Settings) -> tuple[Server, ...]:
+    """The Prometheus servers that may be asked.
+
+    Raises:
+        SettingsError: their file cannot be read, or a field of it is wrong.
+    """
+    if not settings.prometheus_config:
+        return (Server(url=settings.prometheus_url),)
+    try:
+        return load_servers(Path(settings.prometheus_config))
+    except ServersError as error:
+        raise SettingsError(f"prometheus_config: {error}") from error
 
 
 @asynccontextmanager

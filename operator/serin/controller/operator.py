@@ -91,7 +91,13 @@ class Operator:
         )
         self._store = Store(self._queue.add, self._time.now)
         self._clock: Clock[ObjectKey] = Clock(self._queue.add, self._time)
-        self._desk = AnalysisDesk(collector, self._queue.add, self._time, timedelta(seconds=settings.query_delay))
+        self._desk = AnalysisDesk(
+            collector,
+            self._queue.add,
+            self._time,
+            delay=timedelta(seconds=settings.query_delay),
+            refresh=timedelta(seconds=settings.status_refresh),
+        )
         self._events = EventRecorder(client, registry)
         self._journal = Journal(place_of(settings.audit_log), JournalMetrics(registry)) if settings.audit_log else None
         self._loop = Loop(

@@ -87,7 +87,14 @@ class Settings:
     prometheus_url: str = _setting(
         "http://prometheus.monitoring:9090",
         _url,
-        "Prometheus, where the counts of each version are asked for.",
+        "Prometheus, where the counts of each version are asked for: the server `default`, unless there is a file of "
+        "servers.",
+    )
+    prometheus_config: str = _setting(
+        "",
+        _text,
+        "A YAML file of Prometheus servers by name, with their credentials (docs/concepts/metrics.md), in place of "
+        "the URL.",
     )
     query_delay: float = _setting(
         "1s", _seconds, "How long after a tick's end Prometheus is asked, so that its last scrape is in."
@@ -95,7 +102,8 @@ class Settings:
     query_timeout: float = _setting(
         "10s",
         _seconds,
-        "How long one query may take, and at most four fifths of the analysis' interval; then there are no data.",
+        "How long one query may take, unless its server has a timeout of its own, and at most four fifths of the "
+        "analysis' interval; then there are no data.",
     )
     status_refresh: float = _setting(
         "60s", _seconds, "How often counts in a status are brought up to date when nothing is decided."

@@ -1,6 +1,25 @@
 """Pure: evidence, verdicts, forecasts. Counts go in, a verdict with its reasons comes out."""
 
+from serin.judge.bench import Judge
+from serin.judge.budget import freeze
 from serin.judge.counts import Bins, Counts, Level, Moments, Pair, Tick
-from serin.judge.frame import judge
+from serin.judge.step import Step, in_step
+from serin.judge.trial import Trial
+from serin.judge.verdict import Summary, explain, summarize
 
-__all__ = ["Bins", "Counts", "Level", "Moments", "Pair", "Tick", "judge"]
+__all__ = [
+    "Bins",
+    "Counts",
+    "Judge",
+    "Level",
+    "Moments",
+    "Pair",
+    "Step",
+    "Summary",
+    "Tick",
+    "Trial",
+    "explain",
+    "freeze",
+    "in_step",
+    "summarize",
+]

@@ -7,6 +7,9 @@ quarter for all steps together (Ville's inequality: evidence of 1/a comes to a h
 
 from math import log
 
+from serin.api.spec import Analysis, AnalysisMetric, MetricAction
+from serin.api.status import BudgetStatus
+
 BETA = 0.05
 """The chance that a metric that is worse than tolerated passes all the same."""
 SAFE_THRESHOLD = log(2.0 / BETA)
@@ -43,3 +46,23 @@ def cap(threshold: float, bets: int, confirm: int) -> float:
     """
     enough = (threshold + log(bets)) / confirm
     return enough if confirm == 1 else min(enough, _ALMOST * threshold / (confirm - 1))
+
+
+def freeze(analysis: Analysis, *, steps: int) -> BudgetStatus:
+    """What is fixed when an analysis begins: an edit of the steps or metrics must not open a new account.
+
+    steps: how many weight steps there are, a ramp counted as its blocks, the watch as one.
+    """
+    return BudgetStatus(confidence=analysis.confidence, weights=_weights(analysis), steps=max(1, steps))
+
+
+def alpha_of(metric: AnalysisMetric, analysis: Analysis, budget: BudgetStatus) -> float:
+    """A metric's share of the frozen budget. Where more metrics were added since, all shares are smaller.
+
+    A metric that only warns has as much as if it could roll back; it takes nothing from the others.
+    """
+    return metric_alpha(budget.confidence, metric.weight, max(budget.weights, _weights(analysis), metric.weight))
+
+
+def _weights(analysis: Analysis) -> float:
+    return float(sum(metric.weight for metric in analysis.metrics if metric.action is MetricAction.ROLLBACK))

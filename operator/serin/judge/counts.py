@@ -86,8 +86,8 @@ class Pair:
     note: what a person should know of how it was counted, or why it was not.
     """
 
-    candidate: Counts | None
-    stable: Counts | None
+    candidate: Side | None
+    stable: Side | None
     note: str | None = None
 
 

@@ -22,6 +22,9 @@ Table = NDArray[np.void]
 
 WORST_SURPRISE = 100.0
 """One wild tick must not blunt the evidence for good: a squared surprise counts for at most this."""
+_AT_ONCE = 0.5
+_BIT_BY_BIT = 0.01
+"""The part of the stake that is left and is bet anew at each tick: faults are looked for over hundreds of ticks."""
 _PRIOR = 8.0
 """So many ticks' worth of weight has the dispersion that was known before the first one."""
 
@@ -37,6 +40,8 @@ class Terms:
     threshold: log of the evidence that convicts.
     confirm: fewer ticks than these never convict, and never acquit.
     dispersion: how much more than chance the baseline's rate varied before, at least 1.
+    restarts: the fault may begin at any tick: half of the stake is bet at once, the rest bit by bit, so that what was
+        won or lost before a fault began does not hide it.
     detects: the evidence never falls below 1 and never rises above what convicts, so that a change after a long time
         without one is seen as fast as one at the start, and forgotten as fast (an e-detector; Shin, Ramdas & Rinaldo).
     """
@@ -48,6 +53,7 @@ class Terms:
     alone: bool = False
     confirm: int = 3
     dispersion: float = 1.0
+    restarts: bool = False
     detects: bool = False
 
 
@@ -58,6 +64,7 @@ _TERMS = np.dtype(
         ("limit", "f8"),
         ("has_limit", "?"),
         ("alone", "?"),
+        ("restarts", "?"),
         ("threshold", "f8"),
         ("cap", "f8"),
         ("safe_cap", "f8"),
@@ -74,6 +81,7 @@ _STATE = np.dtype(
         ("safe", "f8", BETS),  # that it is good enough
         ("ticks", "f8"),
         ("totals", "f8", 4),  # candidate total and bad, baseline total and bad
+        ("stretch", "f8", 7),  # totals, information, effect and variance since something speaks against the candidate
         ("carry", "f8", 4),  # counts that wait for the other side's first event
         ("information", "f8"),  # sum of w, w = n_c n_b / (n_c + n_b)
         ("effect", "f8"),  # sum of w times the tick's difference
@@ -109,13 +117,17 @@ class Processes:
     def restart(self, row: int, terms: Terms) -> None:
         """Forget the evidence of a row and hold it to these terms from now on."""
         self._state[row] = np.zeros((), _STATE)
-        detected = (0.0, terms.threshold) if terms.detects else (-np.inf, np.inf)
+        if terms.restarts:
+            self._state[row]["harm"] = self._state[row]["over"] = np.log(_AT_ONCE)
+        # One bet alone must be able to convict: the mean over all takes log(BETS) away.
+        detected = (0.0, terms.threshold + np.log(BETS)) if terms.detects else (-np.inf, np.inf)
         self._terms[row] = (
             terms.slack,
             terms.tolerance,
             terms.limit or 0.0,
             terms.limit is not None,
             terms.alone,
+            terms.restarts,
             terms.threshold,
             cap(terms.threshold, BETS, terms.confirm),
             cap(SAFE_THRESHOLD, BETS, terms.confirm),
@@ -144,6 +156,8 @@ class Processes:
         before = _dispersion(state, terms)
         _measure(state, terms, counts)
         grow = _Growth(terms, state, np.stack([before, _dispersion(state, terms)]))
+        if terms["restarts"].any():
+            _stake(state, terms["restarts"])
         compared, limited = ~terms["alone"], terms["has_limit"]
         free = compared & ~limited
         if compared.any():
@@ -157,34 +171,50 @@ class Processes:
         if free.any():
             slack, tolerance = terms["slack"][free], terms["tolerance"][free]
             grow("safe", free, against_baseline(counts[free], slack, tolerance, SAFE), "safe_cap")
+        _stretch(state, terms, counts)
         self._state[rows] = state
 
     def read(self, rows: Rows) -> "Reading":
         """What these rows say now."""
         return Reading(self._terms[rows], self._state[rows])
 
+    def samples(self, row: int) -> float:
+        """The candidate's events of one row, those included that wait for one of the baseline's."""
+        state = self._state[row]
+        return float(state["totals"][0] + state["carry"][0])
+
     def tell(self, row: int) -> "Told":
         """What one row says now, in numbers for a person."""
         reading = self.read(np.array([row]))
         terms, state = reading.terms[0], reading.state[0]
-        total_c, bad_c, total_b, bad_b = (float(value) for value in state["totals"])
+        sums = (state["information"], state["effect"], state["variance"])
+        stretch, jumps = state["stretch"], reading.dispersion[0]
         return Told(
-            candidate=Counts(bad_c, total_c),
-            baseline=Counts(bad_b, total_b),
+            whole=_estimate(state["totals"], *sums, dispersion=jumps),
+            stretch=_estimate(stretch[:4], *stretch[4:], dispersion=jumps),
+            ticks=int(state["ticks"]),
             waiting=float(state["carry"][0]),
             limit=float(terms["limit"]) if terms["has_limit"] else None,
             alone=bool(terms["alone"]),
-            difference=float(reading.difference[0]),
-            information=float(state["information"]),
-            variance=float(state["variance"]),
-            dispersion=float(reading.dispersion[0]),
-            ticks=float(state["ticks"]),
             harm=float(reading.harm[0]),
             over=float(reading.over[0]),
             safe=float(reading.safe[0]),
             threshold=float(terms["threshold"]),
             safe_bets=tuple(float(value) for value in state["safe"]),
         )
+
+
+def _estimate(totals: Floats, *sums: float, dispersion: float) -> "Estimate":
+    information, effect, variance = (float(value) for value in sums)
+    total_c, bad_c, total_b, bad_b = (float(value) for value in totals)
+    return Estimate(
+        candidate=Counts(bad_c, total_c),
+        baseline=Counts(bad_b, total_b),
+        difference=effect / information if information else 0.0,
+        information=information,
+        variance=variance,
+        dispersion=float(dispersion),
+    )
 
 
 class _Growth:
@@ -227,6 +257,33 @@ def _measure(state: Table, terms: Table, counts: Floats) -> None:
     state["variance"] += information * spread
     state["totals"] += counts
     state["ticks"] += 1.0
+
+
+def _stake(state: Table, restarts: Flags) -> None:
+    """Bet a bit of the stake that is left on a fault that begins with this tick.
+
+    The evidence is the mean over all times at which the fault may have begun, by weights that sum to one, so it stays
+    fair (Shiryaev 1963, Roberts 1966; as an e-process, Shin, Ramdas & Rinaldo 2024, "E-detectors"). Until a tick is the
+    first, nothing is left out: the first bet is that of the start itself.
+    """
+    later = restarts & (state["ticks"] > 1)  # the tick is counted already
+    number = state["ticks"][later] - 2.0
+    bit = np.log((1.0 - _AT_ONCE) * _BIT_BY_BIT) + number * np.log1p(-_BIT_BY_BIT)
+    for name in ("harm", "over"):
+        state[name][later] = np.logaddexp(state[name][later], bit[:, None])
+
+
+def _stretch(state: Table, terms: Table, counts: Floats) -> None:
+    """Add the tick to the stretch in which something has spoken against the candidate, or end that stretch."""
+    total_c, bad_c, total_b, bad_b = counts.T
+    information = np.where(total_b > 0, total_c * total_b / (total_c + total_b), 0.0)
+    difference = bad_c / total_c - (1.0 + terms["slack"]) * bad_b / np.where(total_b > 0, total_b, 1.0)
+    pooled = (bad_c + bad_b) / (total_c + total_b)
+    sums = [information, information * difference, information * pooled * (1.0 - pooled)]
+    state["stretch"] += np.column_stack([counts, *sums])
+    worse = terms["alone"] | (log_mean_exp(state["harm"]) > 0)
+    over = ~terms["has_limit"] | (log_mean_exp(state["over"]) > 0)
+    state["stretch"][~(worse & over)] = 0.0
 
 
 def _dispersion(state: Table, terms: Table) -> Floats:
@@ -289,6 +346,16 @@ class Reading:
         difference: Floats = self.state["effect"] / some
         return difference
 
+    @property
+    def stretch_rate(self) -> Floats:
+        """The candidate's rate since nothing spoke against it; 0 without such ticks."""
+        return _share(self.state["stretch"][:, 1], self.state["stretch"][:, 0])
+
+    @property
+    def stretch_difference(self) -> Floats:
+        """The difference since nothing spoke against the candidate; 0 without such ticks."""
+        return _share(self.state["stretch"][:, 5], self.state["stretch"][:, 4])
+
     @cached_property
     def rate(self) -> Floats:
         """The candidate's rate; 0 without events."""
@@ -301,24 +368,36 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One row, in numbers for a person.
+class Estimate:
+    """Counts of some ticks, and the difference of the rates that they show.
 
-    waiting: events of the candidate that wait for one of the baseline.
-    difference, information, variance: the estimate of the difference, and the sums that its interval is made from.
-    harm, over, safe: logs of the evidence; threshold: log of what convicts. safe_bets: log evidence of each safe bet.
+    difference: the candidate's rate less (1 + slack) times the baseline's, weighed within ticks; 0 without information.
+    information: the sum of w; variance: the sum of w times the variance of one event, see `_STATE`.
     """
 
     candidate: Counts
     baseline: Counts
-    waiting: float
-    limit: float | None
-    alone: bool
     difference: float
     information: float
     variance: float
     dispersion: float
-    ticks: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One row, in numbers for a person.
+
+    whole: all its ticks; stretch: those since something speaks against the candidate.
+    waiting: events of the candidate that wait for one of the baseline.
+    harm, over, safe: logs of the evidence; threshold: log of what convicts. safe_bets: log evidence of each safe bet.
+    """
+
+    whole: Estimate
+    stretch: Estimate
+    ticks: int
+    waiting: float
+    limit: float | None
+    alone: bool
     harm: float
     over: float
     safe: float

@@ -2,22 +2,20 @@
 
 A weight is only a wish until the proxy follows it. Were the counts not split as asked, nothing could be said of the
 versions that they are counted for, so this is looked at before any metric is believed (a catastrophe excepted, see
-`serin.judge.frame`).
+`serin.judge.verdict`). It is tested by evidence, too: a test at three standard errors in every tick would cry wolf.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 
 from serin.api.status import SplitStatus
 from serin.judge.counts import Counts, Pair, Tick
-from serin.judge.intervals import wilson
-from serin.judge.series import NO_DATA, pool
+from serin.judge.intake import Intake
+from serin.judge.processes import Processes, Terms
 from serin.judge.words import number, percent
 
-_SIGNIFICANT = 3.0
-"""Standard errors between the share and the tolerated band. The band itself absorbs most of what chance does, so
-that looking at every tick does not cry wolf."""
+THRESHOLD = log(1000.0)
+"""So much evidence doubts a split: on average a split as asked for is doubted in one of a thousand ticks at most."""
 _MISSING = 5.0
 """Standard errors below the weight from which on a tick's traffic counts as missing (judging.md)."""
 
@@ -30,81 +28,105 @@ class Doubt:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """What was seen of the split, and why it is doubted, if it is.
-
-    verified: nothing is in doubt, and enough ticks of the step were seen to say so.
-    """
-
-    status: SplitStatus
-    doubt: Doubt | None
-    verified: bool
-
-
 def tolerance(weight: int) -> float:
     """How far the share may be from the weight: 2 points or a fifth of the weight, whichever is larger."""
     return max(0.02, weight / 500)
 
 
-def verify_split(step: Sequence[Tick], newest: Tick | None, *, weight: int, confirm: int) -> Split:
-    """Judge the split over the newest `confirm` ticks of the step that counted any request.
+class Split:
+    """What was seen of the split in the present step."""
 
-    The newest ticks, not the whole step: what a proxy took to follow a new weight is soon forgotten.
-    """
-    pairs = [tick.requests for tick in step if tick.requests is not None and _total(tick.requests) > 0]
-    recent = pairs[-confirm:]
-    pooled = pool(recent)
-    total = pooled.candidate.total + pooled.stable.total
-    status = SplitStatus(
-        expected=weight / 100, observed=pooled.candidate.total / total if total else None, requests=total
-    )
-    enough = len(recent) >= confirm
-    doubt = _unknown(newest, weight) or (_deviation(recent, weight) if enough else None)
-    return Split(status, doubt, verified=enough and doubt is None)
+    def __init__(self, processes: Processes, confirm: int) -> None:
+        self._processes = processes
+        self._confirm = confirm
+        self._weight = 0
+        self.more = processes.open(Terms(THRESHOLD, limit=1.0, alone=True))
+        self.less = processes.open(Terms(THRESHOLD, limit=1.0, alone=True))
+        self.is_more = False
+        self.is_less = False
+        self.enter(0)
 
+    def enter(self, weight: int) -> None:
+        """A step begins."""
+        self._weight = weight
+        share, band = weight / 100, tolerance(weight)
+        for row, limit in ((self.more, share + band), (self.less, 1.0 - share + band)):
+            terms = Terms(THRESHOLD, limit=min(1.0, limit), alone=True, confirm=self._confirm, detects=True)
+            self._processes.restart(row, terms)
+        self.candidate = self.total = 0.0
+        self.ticks = self.missing = 0
 
-def _total(pair: Pair) -> float:
-    return sum(side.total for side in (pair.candidate, pair.stable) if side is not None)
+    def take(self, pair: Pair | None, intake: Intake) -> None:
+        """Take in the requests of one tick of the step."""
+        candidate, stable = totals(pair)
+        total = candidate + stable
+        if total == 0:
+            return
+        intake.add(self.more, (total, candidate, 0.0, 0.0))
+        intake.add(self.less, (total, stable, 0.0, 0.0))
+        self.candidate += candidate
+        self.total += total
+        self.ticks += 1
+        share = self._weight / 100
+        lacks = candidate < share * total - _MISSING * sqrt(share * (1 - share) * total)
+        self.missing = self.missing + 1 if lacks else 0
 
-
-def _unknown(newest: Tick | None, weight: int) -> Doubt | None:
-    if newest is None:
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why the counted requests are not as asked for; None if they may be."""
+        least = self._weight / 100 - tolerance(self._weight)
+        if self.missing >= self._confirm and self.candidate < least * self.total:
+            return Doubt("TrafficMissing", f"Its traffic does not reach it: {self._seen}")
+        if self.is_more or self.is_less:
+            return Doubt("TrafficUnverified", f"The split is not the one asked for: {self._seen}")
         return None
-    if newest.problem is not None and newest.requests is None:
-        return Doubt("PrometheusUnavailable", f"The requests cannot be counted: {newest.problem}")
-    pair = newest.requests or NO_DATA
-    if _total(pair) == 0:
-        if pair.candidate is None and pair.stable is None:
-            return Doubt("NoData", "No series counts the requests of either version" + _note(pair))
+
+    @property
+    def verified(self) -> bool:
+        """Whether enough ticks of the step were seen to say that nothing is in doubt."""
+        return self.ticks >= self._confirm and self.doubt is None
+
+    @property
+    def status(self) -> SplitStatus:
+        """The numbers, for people."""
+        observed = self.candidate / self.total if self.total else None
+        return SplitStatus(
+            expected=self._weight / 100, observed=observed and float(f"{observed:.4g}"), requests=self.total
+        )
+
+    @property
+    def _seen(self) -> str:
+        share = percent(self.candidate / self.total)
+        return f"the candidate got {share} of {number(self.total)} requests in this step, its weight is {self._weight}%"
+
+    def close(self) -> None:
+        """The rollout is over."""
+        self._processes.close((self.more, self.less))
+
+
+def unknown(look: Tick | None, *, alone: bool) -> Doubt | None:
+    """Why the newest look cannot tell the split; None if it can, or if there was none yet.
+
+    alone: stable is to get no requests.
+    """
+    if look is None:
+        return None
+    if look.problem is not None and look.requests is None:
+        return Doubt("PrometheusUnavailable", f"The requests cannot be counted: {look.problem}")
+    pair = look.requests or Pair(None, None)
+    why = f": {pair.note}" if pair.note else ""
+    if pair.candidate is None and pair.stable is None:
+        return Doubt("NoData", f"No series counts the requests of either version{why}")
+    if sum(totals(pair)) == 0:
         return Doubt("NoTraffic", "No requests reached either version in the newest tick")
-    if pair.stable is None and weight < 100:
-        return Doubt("NoData", "No series counts the requests of the stable version" + _note(pair))
+    if pair.stable is None and not alone:
+        return Doubt("NoData", f"No series counts the requests of the stable version{why}")
     return None
 
 
-def _note(pair: Pair) -> str:
-    return f": {pair.note}" if pair.note else ""
-
-
-def _deviation(recent: Sequence[Pair], weight: int) -> Doubt | None:
-    pooled = pool(recent)
-    total = pooled.candidate.total + pooled.stable.total
-    share, band = pooled.candidate.total / total, tolerance(weight)
-    expected = weight / 100
-    seen = (
-        f"the candidate got {percent(share)} of {number(total)} requests in the newest {len(recent)} ticks, "
-        f"its weight is {weight}%"
-    )
-    if share < expected - band and all(_is_missing(pair, expected) for pair in recent):
-        return Doubt("TrafficMissing", f"Its traffic does not reach it: {seen}")
-    low, high = wilson(Counts(pooled.candidate.total, total), _SIGNIFICANT)
-    if high < expected - band or low > expected + band:
-        return Doubt("TrafficUnverified", f"The split is not the one asked for: {seen}")
-    return None
-
-
-def _is_missing(pair: Pair, expected: float) -> bool:
-    total = _total(pair)
-    candidate = pair.candidate.total if pair.candidate is not None else 0.0
-    return candidate < expected * total - _MISSING * sqrt(expected * (1 - expected) * total)
+def totals(pair: Pair | None) -> tuple[float, float]:
+    """The requests of the candidate and of stable; 0 for a side without data."""
+    if pair is None:
+        return 0.0, 0.0
+    candidate, stable = (side.total if isinstance(side, Counts) else 0.0 for side in (pair.candidate, pair.stable))
+    return candidate, stable

@@ -24,15 +24,17 @@ def number(count: float) -> str:
 
 def events(metric: AnalysisMetric) -> str:
     """What the metric counts."""
-    return "labeled predictions" if metric.name is MetricName.ACCURACY else "requests"
+    if metric.name == MetricName.ACCURACY:
+        return "labeled predictions"
+    return "events" if metric.ratio is not None else "requests"
 
 
 def _fault(metric: AnalysisMetric) -> str:
-    if metric.name is MetricName.ERROR_RATE:
+    if metric.name == MetricName.ERROR_RATE:
         return "failed"
-    if metric.name is MetricName.LATENCY:
+    if metric.name == MetricName.LATENCY:
         return f"took longer than {milliseconds(metric.latency_threshold)}"
-    return "were wrong"
+    return "were wrong" if metric.name == MetricName.ACCURACY else "were bad"
 
 
 def milliseconds(value: timedelta) -> str:

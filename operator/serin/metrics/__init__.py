@@ -2,8 +2,10 @@
 
 from serin.metrics.collector import MetricsCollector
 from serin.metrics.meters import Meters
+from serin.metrics.pool import ServerPool
 from serin.metrics.prometheus import PrometheusProvider
 from serin.metrics.provider import MetricsError, MetricsProvider
+from serin.metrics.servers import Server, ServersError, load_servers
 from serin.metrics.subject import Subject, SubjectKey
 
 __all__ = [
@@ -12,6 +14,10 @@ __all__ = [
     "MetricsError",
     "MetricsProvider",
     "PrometheusProvider",
+    "Server",
+    "ServerPool",
+    "ServersError",
     "Subject",
     "SubjectKey",
+    "load_servers",
 ]

@@ -75,12 +75,12 @@ class MetricsCollector:
         return ticks
 
     async def _ask(self, batch: Batch) -> tuple[Series, ...] | MetricsError:
-        self._meters.queries.labels(batch.signal).inc()
+        self._meters.queries.labels(batch.query.server, batch.signal).inc()
         begun = time.monotonic()
         try:
             return await self._provider.query_range(batch.query)
         except MetricsError as error:
-            self._meters.failures.labels(type(error).__name__).inc()
+            self._meters.failures.labels(batch.query.server, type(error).__name__).inc()
             LOG.warning("no %s for %d rollouts: %s", batch.signal, len(batch.subjects), error)
             return error
         finally:

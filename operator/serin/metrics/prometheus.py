@@ -1,17 +1,19 @@
 """Prometheus, over prometheus-api-client: synchronous requests in a few threads of their own."""
 
 import asyncio
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import requests
 from prometheus_api_client import PrometheusConnect
-from prometheus_api_client.exceptions import PrometheusApiClientException
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from requests.adapters import Retry
 
+from serin.metrics.credentials import Stamp, adapter, open_session, stamp
 from serin.metrics.promql import duration
 from serin.metrics.provider import (
     MetricsError,
@@ -19,11 +21,15 @@ from serin.metrics.provider import (
     RangeQuery,
     RefusedError,
     Series,
+    TooLargeError,
+    UnavailableError,
     UnreachableError,
     UnreadableError,
 )
+from serin.metrics.servers import Access
 
 _THREADS = 4
+_OPEN = Access()
 _RETRY = Retry(total=1, read=False, backoff_factor=0.2, status_forcelist=(408, 429, 502, 503, 504))
 """The next tick is the retry that matters."""
 
@@ -36,14 +42,54 @@ class _Element(BaseModel):
 _ANSWER = TypeAdapter(list[_Element])
 
 
-def _refuse_warnings(response: requests.Response, *_: Any, **__: Any) -> None:
-    """A hook of the session: the client itself drops the warnings of an answer."""
-    if response.status_code != 200 or b'"warnings"' not in response.content:
+_TOO_LARGE = (
+    "too many samples",  # Prometheus' --query.max-samples
+    "exceeded maximum resolution",  # its 11,000 points a series
+    "exceeded the maximum number of",  # Mimir's limits of series and chunks
+    "exceeded series limit",  # Thanos
+    "cannot select more than",  # VictoriaMetrics
+)
+_OF_ANY_QUERY = frozenset({401, 403, 407, 408, 429})
+"""Statuses below 500 that tell of the server or of who asks, and not of what is asked."""
+
+
+def _refuse_what_is_not_whole(response: requests.Response, *_: Any, **__: Any) -> None:
+    """A hook of the session: the client itself drops an answer's warnings, and the status of a refusal.
+
+    What newer servers call `infos` (a name that does not look like a counter's) says how a query was understood and
+    not that data are missing, so it is not looked at.
+    """
+    if response.status_code != 200:
+        raise _refusal(response)
+    if b'"warnings"' not in response.content:
         return
     body = response.json()
     if isinstance(body, dict) and body.get("warnings"):
         warnings = "; ".join(str(warning) for warning in body["warnings"])
-        raise PartialAnswerError(f"Prometheus warned that its answer may be incomplete: {warnings}")
+        raise PartialAnswerError(f"Prometheus warned that its answer may be incomplete: {_short(warnings)}")
+
+
+def _refusal(response: requests.Response) -> RefusedError:
+    words = response.reason or ""
+    with contextlib.suppress(ValueError):
+        body = response.json()
+        if isinstance(body, dict):
+            words = str(body.get("error", words))
+    text = f"Prometheus refused the query (HTTP {response.status_code}): {_short(words)}"
+    if response.status_code == 414 or any(phrase in words for phrase in _TOO_LARGE):
+        return TooLargeError(text)
+    if response.status_code >= 500 or response.status_code in _OF_ANY_QUERY:
+        return UnavailableError(text)
+    return RefusedError(text)
+
+
+@dataclass(frozen=True)
+class _Client:
+    """One thread's own: a session of requests is not safe to share."""
+
+    session: requests.Session
+    api: PrometheusConnect
+    credentials: Stamp
 
 
 class PrometheusProvider:
@@ -52,14 +98,17 @@ class PrometheusProvider:
     Args:
         url: such as http://prometheus.monitoring:9090, with a path prefix if there is one.
         longest: how long a query may take, even if its own timeout is longer.
+        access: how it shows who it is.
+        threads: how many queries are under way at once.
     """
 
-    def __init__(self, url: str, longest: timedelta) -> None:
+    def __init__(self, url: str, longest: timedelta, *, access: Access = _OPEN, threads: int = _THREADS) -> None:
         self._url = url.rstrip("/")
         self._longest = longest
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="prometheus")
+        self._access = access
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="prometheus")
         self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._sessions: set[requests.Session] = set()
 
     async def query_range(self, query: RangeQuery) -> tuple[Series, ...]:
         """Answer a query in full, or raise a `MetricsError`."""
@@ -74,7 +123,7 @@ class PrometheusProvider:
     def close(self) -> None:
         """End the threads and connections; a query under way is not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for session in self._sessions:
+        for session in tuple(self._sessions):
             session.close()
 
     def _query(self, query: RangeQuery, seconds: float) -> tuple[Series, ...]:
@@ -93,19 +142,27 @@ class PrometheusProvider:
                 timeout=seconds,
             )
             return tuple(_series(element, query) for element in _ANSWER.validate_python(answer))
-        except (OSError, ValueError, KeyError, TypeError, PrometheusApiClientException) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise _in_words(error, seconds) from error
 
     def _client(self) -> PrometheusConnect:
-        """This thread's own client: a session of requests is not safe to share."""
-        client = getattr(self._local, "client", None)
-        if client is None:
-            session = requests.Session()
-            session.hooks["response"].append(_refuse_warnings)
-            client = PrometheusConnect(self._url, session=session, retry=_RETRY)
-            self._sessions.append(session)
-            self._local.client = client
-        return client
+        """This thread's client, made anew when a credential has changed: connections keep what they were made with."""
+        # Before the files are read: what is replaced meanwhile is read again next time.
+        now = stamp(self._access)
+        client: _Client | None = getattr(self._local, "client", None)
+        if client is not None and client.credentials == now:
+            return client.api
+        if client is not None:
+            client.session.close()
+            self._sessions.discard(client.session)
+            self._local.client = None
+        session = open_session(self._access)
+        session.hooks["response"].append(_refuse_what_is_not_whole)
+        api = PrometheusConnect(self._url, session=session)
+        session.mount(self._url, adapter(self._access, _RETRY))
+        self._sessions.add(session)
+        self._local.client = _Client(session, api, now)
+        return api
 
 
 def _series(element: _Element, query: RangeQuery) -> Series:
@@ -121,10 +178,8 @@ def _series(element: _Element, query: RangeQuery) -> Series:
 
 def _in_words(error: Exception, seconds: float) -> MetricsError:
     """The error as one of ours. Order matters: requests' JSON error is a ValueError and a RequestException."""
-    if isinstance(error, PrometheusApiClientException):
-        return RefusedError(f"Prometheus refused the query: {_short(error)}")
     if isinstance(error, requests.exceptions.RetryError):
-        return RefusedError(f"Prometheus refused the query twice: {_short(error)}")
+        return UnavailableError(f"Prometheus refused the query twice: {_short(error)}")
     if isinstance(error, requests.Timeout):
         return UnreachableError(f"Prometheus did not answer within {seconds:g}s")
     if isinstance(error, (requests.exceptions.InvalidJSONError, ValidationError, KeyError, TypeError)):

@@ -1,10 +1,15 @@
 """What a source of metrics must do, and how it fails.
 
 MetricsError
+├── UnknownServerError   the operator's settings name no such server
+├── CredentialsError     the server's credentials cannot be read
 ├── UnreachableError     no connection, or no answer in time
-├── RefusedError         an answer that is not 200: overloaded, wrong query, no permission
+├── RefusedError         the server will not answer this query
+│   ├── TooLargeError    because it is too large: two halves of it may be answered
+│   └── UnavailableError nor any other: overloaded, broken, no permission
 ├── UnreadableError      an answer that is not Prometheus' JSON
-└── PartialAnswerError   an answer with warnings: some of the data may be missing
+├── PartialAnswerError   an answer with warnings: some of the data may be missing
+└── CircuitOpenError     not asked, because the server failed just before
 """
 
 from collections.abc import Mapping
@@ -12,9 +17,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from serin.metrics.servers import DEFAULT_SERVER
+
 
 class MetricsError(Exception):
     """A query was not answered in full; the message says why in words for a person."""
+
+
+class UnknownServerError(MetricsError):
+    """No server of the operator's settings bears that name."""
+
+
+class CredentialsError(MetricsError):
+    """The credentials cannot be read."""
 
 
 class UnreachableError(MetricsError):
@@ -25,6 +40,14 @@ class RefusedError(MetricsError):
     """The server answered that it will not."""
 
 
+class TooLargeError(RefusedError):
+    """The query asks for more than the server gives at once."""
+
+
+class UnavailableError(RefusedError):
+    """The server would refuse any other query as well."""
+
+
 class UnreadableError(MetricsError):
     """The answer was not what Prometheus answers."""
 
@@ -33,15 +56,25 @@ class PartialAnswerError(MetricsError):
     """The server warned that the answer may lack data."""
 
 
+class CircuitOpenError(MetricsError):
+    """The server failed several times in a row and is spared for a while; the message is its last failure's."""
+
+
 @dataclass(frozen=True, slots=True)
 class RangeQuery:
-    """An expression, evaluated at every `step` from `start` to `end`, both included; answered within `timeout`."""
+    """An expression, evaluated at every `step` from `start` to `end`, both included; answered within `timeout`.
+
+    server: the name of the server that is asked.
+    own: a user wrote it. It tells nothing of its server's health: it may be slow by itself.
+    """
 
     expression: str
     start: datetime
     end: datetime
     step: timedelta
     timeout: timedelta
+    server: str = DEFAULT_SERVER
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

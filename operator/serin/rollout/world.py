@@ -98,10 +98,13 @@ class Observed:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The judge's last word on the candidate, and the step that its `ticks` and `samples` count."""
+    """The judge's last word on the candidate, and since when the step is that its `ticks` and `samples` count.
+
+    None while weights move: only the whole rollout speaks then.
+    """
 
     analysis: AnalysisStatus
-    step_since: datetime
+    step_since: datetime | None
 
 
 @dataclass(frozen=True)
