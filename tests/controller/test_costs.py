@@ -123,7 +123,7 @@ async def queries_of_a_tick(number: int) -> int:
         told_of[key] += 1
 
     collector = MetricsCollector(provider, Meters(CollectorRegistry()))
-    desk = AnalysisDesk(collector, on_verdict, time, timedelta(seconds=1))
+    desk = AnalysisDesk(collector, on_verdict, time, delay=timedelta(seconds=1), refresh=timedelta(minutes=1))
     spec = ModelDeploymentSpec.model_validate(manifest("any", "1.0.0", **SPEC)["spec"])
     status = ModelDeploymentStatus.model_validate(
         {

@@ -47,7 +47,7 @@ def test_the_objective_for_latency_is_the_one_that_the_story_tells(rendered: Ren
     spec = ModelDeploymentSpec.model_validate(rendered("v1")["spec"])
     assert spec.analysis is not None
     thresholds = {metric.name: metric for metric in spec.analysis.metrics}
-    assert thresholds["latency"].latency_threshold.total_seconds() == SLOW_AFTER_SECONDS  # type: ignore[index]
+    assert thresholds["latency"].latency_threshold.total_seconds() == SLOW_AFTER_SECONDS
 
 
 @pytest.mark.cluster

@@ -59,11 +59,12 @@ def heard(
     weight: int = 20,
     step_since: datetime = START,
     steps: int = 3,
+    began: datetime = START,
     history: Sequence[Tick] = (),
 ) -> Trial:
     """A trial that has heard these ticks, oldest first; one with a problem was not answered."""
     judge = Judge()
-    trial = judge.open(policy, budget=freeze(policy, steps=steps), candidate="8f21c0a97e", began=START)
+    trial = judge.open(policy, budget=freeze(policy, steps=steps), candidate="8f21c0a97e", began=began)
     trial.enter(Step(step_since, weight))
     if history:
         trial.learn(history)

@@ -106,7 +106,7 @@ def test_probes_are_sent_less_and_less_often_up_to_once_a_minute() -> None:
     async def story() -> None:
         ward = Ward()
         await ward.fail(3)
-        sent = []
+        sent: list[float] = []
         while len(sent) < 9:
             before = ward.patient.asked
             ward.now += 0.25

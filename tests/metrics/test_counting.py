@@ -71,7 +71,9 @@ class World:
         """The candidate's requests in the windows that end at these seconds."""
         ticks = self.ticks(*seconds)
         assert all(tick.problem is None for tick in ticks)
-        return [tick.metrics["error-rate"].candidate for tick in ticks]
+        sides = [tick.metrics["error-rate"].candidate for tick in ticks]
+        assert all(side is None or isinstance(side, Counts) for side in sides)
+        return [side for side in sides if side is None or isinstance(side, Counts)]
 
 
 def _request_labels(instance: str, revision: str) -> Mapping[str, str]:

@@ -8,9 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fakes.prometheus import FakePrometheus, Fault
+from judge.streams import heard
 from metrics.subjects import ERROR_RATE, NOW, analysis, contract_labels, shifted, subject
 from serin.api.status import Verdict
-from serin.judge import Counts, Pair, Tick, judge
+from serin.judge import Counts, Pair, Tick, explain
 from serin.metrics import Meters, MetricsCollector, PrometheusProvider, Subject
 
 CANDIDATE, STABLE = "8f21c0a97e", "5c9d7f4b6d"
@@ -149,7 +150,7 @@ def test_whatever_goes_wrong_is_a_hold_with_a_reason_and_no_verdict(fake: FakePr
     policy = analysis(ERROR_RATE, interval="2s")
     ((tick,),) = collect(fake, subject(policy=policy), longest=timedelta(seconds=0.5)).values()
     began = NOW - timedelta(seconds=2)
-    word = judge(policy, (tick,), step_since=began, started_at=began, weight=20, candidate=CANDIDATE)
+    word = explain(heard(policy, (tick,), step_since=began, began=began))
     assert (word.verdict, word.reason in {"NoData", "PrometheusUnavailable"}) == (Verdict.HOLD, True), word
     assert word.message
 
@@ -171,7 +172,7 @@ def test_series_that_vanish_in_the_middle_leave_what_was_counted_before(fake: Fa
     counted = [(pair.candidate if vanished == CANDIDATE else pair.stable) is not None for pair in pairs]
     assert counted == [True, True, False, False]
     began = NOW - timedelta(seconds=8)
-    word = judge(policy, ticks, step_since=began, started_at=began, weight=20, candidate=CANDIDATE)
+    word = explain(heard(policy, ticks, step_since=began, began=began))
     assert word.verdict is Verdict.HOLD
     assert "NoData" in {word.reason, word.metrics[0].reason}
 

@@ -222,6 +222,6 @@ def test_counts_are_the_truth(prometheus_program: Path, pods: Pods) -> None:
 def _sum(pairs: Iterator[Pair]) -> Pair:
     candidate, stable = Counts(0, 0), Counts(0, 0)
     for pair in pairs:
-        candidate += pair.candidate or Counts(0, 0)
-        stable += pair.stable or Counts(0, 0)
+        candidate += pair.candidate if isinstance(pair.candidate, Counts) else Counts(0, 0)
+        stable += pair.stable if isinstance(pair.stable, Counts) else Counts(0, 0)
     return Pair(candidate, stable)

@@ -86,7 +86,7 @@ def test_a_wrong_field_is_named_in_one_line(tmp_path: Path, server: str, said: s
     ],
 )
 def test_a_file_that_names_no_server_says_so(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(ServersError, match="servers.yaml") as raised:
+    with pytest.raises(ServersError, match=r"servers\.yaml") as raised:
         load_servers(written(tmp_path, text))
     assert said in str(raised.value)
 

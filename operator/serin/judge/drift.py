@@ -142,8 +142,8 @@ def why_no_alarm(found: Divergences, measure: Divergence, limit: float, *, diffe
     sizes = f"{number(found.candidate)} against {number(found.stable)} events in {found.bins} bins"
     if raw > limit >= value:
         return (
-            f"{measure} is {raw:.2g}, over the limit of {limit:g}, but chance alone makes about {raw - value:.2g} of it with "
-            f"{sizes}"
+            f"{measure} is {raw:.2g}, over the limit of {limit:g}, but chance alone makes about {raw - value:.2g} "
+            f"of it with {sizes}"
         )
     if value > limit and not differs:
         return f"{measure} is {value:.2g}, over the limit of {limit:g}, but with {sizes} that may still be chance"
