@@ -33,7 +33,7 @@ SPEC = ModelDeploymentSpec.model_validate(
         }
     )
 )
-CLEAN = Pair(Counts(0, 10), Counts(0, 90))
+CLEAN = Pair(Counts(0, 100), Counts(0, 900))
 
 
 def status_of(candidate: str, since: datetime = START) -> ModelDeploymentStatus:
@@ -59,7 +59,7 @@ class ScriptedCollector:
     def _tick(self, at: datetime) -> Tick:
         if self.broken(at):
             return Tick(at, problem="Prometheus cannot be reached")
-        return Tick(at, {"error-rate": CLEAN}, Pair(Counts(0, 10), Counts(0, 90)))
+        return Tick(at, {"error-rate": CLEAN}, CLEAN)
 
     @property
     def times(self) -> list[list[float]]:

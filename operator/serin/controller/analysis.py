@@ -86,25 +86,30 @@ class Course:
         after = self.asked_until or self.rollout.before_first
         return next_tick(after, self.rollout.analysis.interval, self.rollout.phase) + delay
 
-    def due(self, now: datetime, delay: timedelta) -> tuple[datetime, ...]:
-        """The ticks that are missing by now, oldest first; an unanswered one is asked for again."""
-        rollout, until = self.rollout, now - delay
-        interval = rollout.analysis.interval
-        if self.known_until is not None and self.known_until > rollout.started_at:
-            return ticks_between(self.known_until, until, interval, rollout.phase)
-        known = min(HISTORY, HISTORY_TICKS * interval)
-        history = ticks_between(rollout.started_at - known, rollout.started_at, interval, rollout.phase)
-        return (*history, *ticks_between(rollout.before_first, until, interval, rollout.phase))
+    def missing(self, now: datetime, delay: timedelta) -> tuple[datetime, ...]:
+        """The ticks of the analysis that are missing by now, oldest first; an unanswered one is asked for again."""
+        rollout = self.rollout
+        known_until = self.known_until or rollout.before_first
+        return ticks_between(known_until, now - delay, rollout.analysis.interval, rollout.phase)
+
+    def history(self) -> tuple[datetime, ...]:
+        """The ticks before the analysis that stable's habits are still to be learned from."""
+        rollout = self.rollout
+        known = min(HISTORY, HISTORY_TICKS * rollout.analysis.interval)
+        if self.has_learned:
+            return ()
+        return ticks_between(rollout.started_at - known, rollout.started_at, rollout.analysis.interval, rollout.phase)
 
     def take(self, answered: Sequence[Tick]) -> tuple[Tick, ...]:
-        """Keep what was answered: learn from the history, and give back what is to be judged."""
-        history = tuple(tick for tick in answered if tick.at <= self.rollout.started_at)
-        if history and not self.has_learned:
-            self.has_learned = True
-            self.trial.learn(history)
-        if answered:
-            self.known_until = answered[-1].at
-        return tuple(tick for tick in answered if tick.at > self.rollout.before_first)
+        """Keep what was answered: learn from the history once all of it is known; give back what is to be judged."""
+        rollout = self.rollout
+        judged = tuple(tick for tick in answered if tick.at > rollout.before_first)
+        if judged:
+            self.known_until = judged[-1].at
+            if not self.has_learned:
+                self.has_learned = True
+                self.trial.learn([tick for tick in answered if tick.at <= rollout.started_at])
+        return judged
 
     def missed(self, step: Step | None) -> bool:
         """Whether a tick of this step was taken for one of the step before: it was told of too late."""
@@ -184,11 +189,11 @@ class AnalysisDesk:
         """One round for all that are due: their number does not change the number of queries."""
         now = self.time.now()
         asked = [
-            (course, due)
+            (course, missing)
             for course in self.courses.values()
-            if course.next_look(self.delay) <= now and (due := course.due(now, self.delay))
+            if course.next_look(self.delay) <= now and (missing := course.missing(now, self.delay))
         ]
-        subjects = [_subject(course, due[:MOST_TICKS_AT_ONCE]) for course, due in asked]
+        subjects = [_subject(course, course.history() + missing[:MOST_TICKS_AT_ONCE]) for course, missing in asked]
         try:
             answers = await self.collector.collect(subjects)
         except Exception as error:
@@ -199,18 +204,19 @@ class AnalysisDesk:
                 for subject in subjects
             }
         # What was asked for one candidate says nothing of another that took its place meanwhile.
-        heard = [(course, due) for course, due in asked if self.courses.get(course.key) is course]
-        await self._take([(course, due, answers.get(course.key, ())) for course, due in heard])
+        heard = [(course, missing) for course, missing in asked if self.courses.get(course.key) is course]
+        await self._take([(course, missing, answers.get(course.key, ())) for course, missing in heard])
 
     async def _take(self, heard: Sequence[tuple[Course, Sequence[datetime], Sequence[Tick]]]) -> None:
         """Keep what was answered up to the first gap; what lies behind the gap is shown, and asked for again."""
         judged, logs = [], []
-        for course, due, ticks in heard:
+        for course, missing, ticks in heard:
             answered = tuple(takewhile(lambda tick: tick.problem is None, ticks))
-            logs.append((course, course.take(answered)))
+            taken = course.take(answered)
+            logs.append((course, taken))
             behind_gap = ticks[len(answered) :]
-            catching_up = 0 < len(answered) < len(due) and not behind_gap
-            course.asked_until = answered[-1].at if catching_up else due[-1]
+            catching_up = 0 < len(taken) < len(missing) and not behind_gap
+            course.asked_until = taken[-1].at if catching_up else missing[-1]
             if not catching_up:
                 judged.append((course, behind_gap[-1] if behind_gap else None))
         await self._hear(logs)
