@@ -18,7 +18,7 @@ from serin.cluster.resources import ObjectKey
 from serin.controller.clock import TimeSource
 from serin.judge import Judge, Step, Summary, Tick, Trial, explain, freeze, in_step, summarize
 from serin.metrics import Subject, SubjectKey
-from serin.metrics.grid import next_tick, phase, ticks_between
+from serin.metrics.grid import before_first, history, next_tick, phase, ticks_between
 from serin.rollout.schedule import schedule
 from serin.rollout.world import Judgement
 
@@ -28,9 +28,6 @@ ANALYZED = frozenset({Phase.PROGRESSING, Phase.PAUSED})
 MOST_TICKS_AT_ONCE = 500
 """Of a long gap so many ticks are asked for at a time: Prometheus refuses more than 11,000 points a series. Nothing is
 judged before all of them are there: the verdict on half a log is that of a time gone by."""
-HISTORY = timedelta(minutes=30)
-"""Of stable alone, from before the analysis: how much more than chance its numbers jump (judging.md, phi0)."""
-HISTORY_TICKS = 60
 
 
 class Collector(Protocol):
@@ -60,7 +57,7 @@ class Rollout:
     @property
     def before_first(self) -> datetime:
         """Just before the first tick whose window lies in the analysis."""
-        return self.started_at + self.analysis.interval - timedelta(microseconds=1)
+        return before_first(self.started_at, self.analysis.interval)
 
 
 @dataclass
@@ -94,11 +91,7 @@ class Course:
 
     def history(self) -> tuple[datetime, ...]:
         """The ticks before the analysis that stable's habits are still to be learned from."""
-        rollout = self.rollout
-        known = min(HISTORY, HISTORY_TICKS * rollout.analysis.interval)
-        if self.has_learned:
-            return ()
-        return ticks_between(rollout.started_at - known, rollout.started_at, rollout.analysis.interval, rollout.phase)
+        return () if self.has_learned else history(self.rollout.started_at, self.rollout.analysis.interval)
 
     def take(self, answered: Sequence[Tick]) -> tuple[Tick, ...]:
         """Keep what was answered: learn from the history once all of it is known; give back what is to be judged."""

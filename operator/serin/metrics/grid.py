@@ -7,6 +7,9 @@ load on Prometheus is spread. The grid needs no state: a restarted operator find
 from datetime import UTC, datetime, timedelta
 
 PHASES = 4
+HISTORY = timedelta(minutes=30)
+"""Of stable alone, from before the analysis: how much more than chance its numbers jump (judging.md, phi0)."""
+HISTORY_TICKS = 60
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,3 +34,14 @@ def ticks_between(after: datetime, until: datetime, interval: timedelta, phase: 
         found.append(tick)
         tick += interval
     return tuple(found)
+
+
+def history(began: datetime, interval: timedelta) -> tuple[datetime, ...]:
+    """The ticks before an analysis that stable's habits are learned from, oldest first."""
+    known = min(HISTORY, HISTORY_TICKS * interval)
+    return ticks_between(began - known, began, interval, phase(began, interval))
+
+
+def before_first(began: datetime, interval: timedelta) -> datetime:
+    """Just before the first tick whose window lies in an analysis."""
+    return began + interval - timedelta(microseconds=1)
