@@ -131,10 +131,17 @@ class Whole:
                     f"{len(queue)} wait, {queue._running} run, {queue._failures} failed, {list(queue._later)} later"
                 )
                 raise AssertionError(f"no rest: {states}; last: {[str(call) for call in self.server.log[-5:]]}")
-            busy = len(queue) or queue._running or queue._later or self._audits()
+            busy = len(queue) or queue._running or queue._later or self._audits() or self._looks()
             under_way = any(not (call.ended or call.watch or call.held) for call in self.server.log[-50:])
             now = len(self.server.log) + len(self.server.store.happenings)
             quiet, seen = (quiet + 1 if now == seen and not busy and not under_way else 0), now
+
+    def _looks(self) -> bool:
+        """Whether ticks are being asked for or judged: who is done with that sleeps until the next."""
+        assert self.operator is not None
+        desk = self.operator._desk
+        looks = [course.next_look(desk.delay) for course in desk.courses.values()]
+        return bool(looks) and min(looks) not in self.time.sleepers
 
     def _audits(self) -> bool:
         """Whether the audit log is being read or written."""
