@@ -20,6 +20,7 @@ WIDTH, HEIGHT = 100, 28
 WIDE = 100
 FIXED_ROWS, MOST_EVENT_ROWS = 20, 12
 REVISION_ROWS, METRIC_ROWS = 3, 3
+EVIDENCE_BLOCKS = 10
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 PHASE_STYLES = {
@@ -148,10 +149,10 @@ def pods(revision: RevisionStatus) -> Text:
 
 
 def metrics(scene: Scene, *, wide: bool) -> RenderableType:
-    """Draw each metric's verdict with the counts that it rests on."""
+    """Draw each metric's verdict with the counts and the evidence that it rests on."""
     analysis = scene.analysis
-    reasons = {"WHY": 22} if wide else {}
-    table = sheet({"METRIC": 10, "VERDICT": 8, "CANDIDATE": 21, "STABLE": 14, "LIMIT": 11, **reasons})
+    evidences = {"EVIDENCE": 22} if wide else {}
+    table = sheet({"METRIC": 10, "VERDICT": 8, "CANDIDATE": 21, "STABLE": 14, "LIMIT": 11, **evidences})
     for metric in (analysis.metrics if analysis is not None else ())[:METRIC_ROWS]:
         word = BAD_WORDS.get(metric.name, "bad")
         table.add_row(
@@ -160,9 +161,21 @@ def metrics(scene: Scene, *, wide: bool) -> RenderableType:
             share(metric.candidate, metric.verdict, word),
             share(metric.stable, metric.verdict),
             limit(metric),
-            *([Text(metric.reason, style="bright_black")] if wide else []),
+            *([evidence(metric)] if wide else []),
         )
     return filled(table, METRIC_ROWS)
+
+
+def evidence(metric: MetricStatus) -> Text:
+    """Draw how much of the evidence for a rollback is there, or else of that for a promotion; or why there is none."""
+    if metric.harm is None or metric.safe is None or metric.verdict is Verdict.HOLD:
+        return Text(metric.reason, style="bright_black")
+    harm, safe = float(metric.harm), float(metric.safe)
+    found, word, style = (harm, "against it", "red") if harm > safe else (safe, "for it", "green")
+    full = int(found * EVIDENCE_BLOCKS)
+    return (
+        Text("▆" * full, style=style).append("·" * (EVIDENCE_BLOCKS - full), "bright_black").append(f" {word}", style)
+    )
 
 
 def share(counts: CountsStatus | None, verdict: Verdict, word: str = "") -> Text:

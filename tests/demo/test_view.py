@@ -47,6 +47,8 @@ def metric(name: str, verdict: str, candidate: tuple[int, int] | None, limit: fl
         "candidate": counts,
         "stable": {"bad": 4, "total": 412},
         "limit": limit,
+        "harm": "1.00" if verdict == "Fail" else "0.20",
+        "safe": "0.00" if verdict == "Fail" else "0.57",
     }
 
 
@@ -147,14 +149,19 @@ def test_a_verdict_is_told_with_its_numbers() -> None:
     assert "21 % of 92 wrong" in line
     assert "1.0 % of 412 " in line
     assert "5.0 % more" in line
-    assert "OverLimit" in line
-    assert "OverLimit" not in line_with(render(scene(FAILS), width=80), "accuracy ")
+    assert "▆▆▆▆▆▆▆▆▆▆ against it" in line
+    assert "against it" not in line_with(render(scene(FAILS), width=80), "accuracy ")
+
+
+def test_the_evidence_that_there_is_more_of_is_drawn() -> None:
+    assert "▆▆▆▆▆····· for it" in line_with(render(scene(CONTINUES)), "accuracy ")
 
 
 def test_missing_data_is_called_so() -> None:
     line = line_with(render(scene(HOLDS)), "accuracy ")
     assert "Hold" in line
     assert "no data" in line
+    assert line.split()[-1] == "NoData"
 
 
 def test_the_last_word_on_a_version_stays_until_the_next_chapter() -> None:
