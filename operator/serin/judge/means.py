@@ -8,9 +8,10 @@ Simulated at the null with 30 of the candidate's and 300 of stable's events a ti
 from dataclasses import dataclass, replace
 from math import sqrt
 
-from serin.judge.counts import Moments
+from serin.judge.counts import Moments, Pair, Side
 from serin.judge.gaussian import GaussianTerms, Spread, half_width, raise_evidence
 from serin.judge.growth import log_mean_exp
+from serin.judge.words import number
 
 SIZES = (0.01, 0.03, 0.1, 0.3)
 """Bets: by how many standard deviations of one event the mean is worse."""
@@ -22,6 +23,7 @@ _NO_BETS = (0.0,) * len(SIZES)
 _PRIOR = 8.0
 _WORST_SURPRISE = 100.0
 _TUNED = 50.0
+_CERTAIN = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,16 @@ class MeanState:
         """The difference of the means, weighed within ticks; positive is worse. None without ticks."""
         return self.effect / self.information if self.information else None
 
+    @property
+    def log_harm(self) -> float:
+        """Log evidence that the candidate's mean is worse."""
+        return log_mean_exp(self.harm)
+
+    @property
+    def log_safe(self) -> float:
+        """Log evidence that it is worse by less than the tolerance."""
+        return log_mean_exp(self.safe)
+
     def interval(self, alpha: float) -> tuple[float, float] | None:
         """Of the difference, at every look at once with a chance of about 1 - alpha; None without ticks."""
         estimate = self.estimate
@@ -88,36 +100,50 @@ class MeanState:
         )
         return estimate - half, estimate + half
 
+    def after(self, pair: Pair, terms: GaussianTerms) -> "MeanState":
+        """The state after one more tick. The first one teaches only how much the events vary: it is no evidence."""
+        candidate = _sum(self.waiting_candidate, pair.candidate)
+        stable = _sum(self.waiting_stable, pair.stable)
+        if min(candidate.count, stable.count) < LEAST:
+            return replace(self, waiting_candidate=candidate, waiting_stable=stable)
+        difference = candidate.total / candidate.count - stable.total / stable.count
+        worse = -difference if terms.higher_is_better else difference
+        after = _measure(self, candidate, stable, worse)
+        if not self.ticks:
+            return after
+        weight, better = after.last_information, terms.tolerance - worse
+        spreads = [
+            Spread(_deviation(known, candidate.count, stable.count), known.dispersion) for known in (self, after)
+        ]
+        return replace(
+            after,
+            harm=raise_evidence(self.harm, SIZES, worse, information=weight, spreads=spreads, cap=terms.cap_harm),
+            safe=raise_evidence(self.safe, SIZES, better, information=weight, spreads=spreads, cap=terms.cap_safe),
+        )
 
-def advance(state: MeanState, candidate: Moments, stable: Moments, terms: GaussianTerms) -> MeanState:
-    """The state after one more tick. The first one teaches only how much the events vary: it is no evidence."""
-    candidate, stable = _sum(state.waiting_candidate, candidate), _sum(state.waiting_stable, stable)
-    if min(candidate.count, stable.count) < LEAST:
-        return replace(state, waiting_candidate=candidate, waiting_stable=stable)
-    difference = candidate.total / candidate.count - stable.total / stable.count
-    worse = -difference if terms.higher_is_better else difference
-    after = _measure(state, candidate, stable, worse)
-    if not state.ticks:
-        return after
-    information = after.last_information
-    spreads = [Spread(_deviation(known, candidate.count, stable.count), known.dispersion) for known in (state, after)]
-    return replace(
-        after,
-        harm=raise_evidence(state.harm, SIZES, worse, information=information, spreads=spreads, cap=terms.cap_harm),
-        safe=raise_evidence(
-            state.safe, SIZES, terms.tolerance - worse, information=information, spreads=spreads, cap=terms.cap_safe
-        ),
-    )
+    @staticmethod
+    def always(value: float) -> Moments:
+        """A version of which so many events are known that its mean is this value for certain."""
+        return Moments(_CERTAIN, value * _CERTAIN, value * value * _CERTAIN)
 
+    @property
+    def samples(self) -> float:
+        """The candidate's events, those included that wait for more."""
+        return self.candidate.count + self.waiting_candidate.count
 
-def log_harm(state: MeanState) -> float:
-    """Log evidence that the candidate's mean is worse."""
-    return log_mean_exp(state.harm)
+    @property
+    def values(self) -> tuple[float, float]:
+        """The candidate's and stable's means; there must have been a tick."""
+        return self.candidate.total / self.candidate.count, self.stable.total / self.stable.count
 
-
-def log_safe(state: MeanState) -> float:
-    """Log evidence that it is worse by less than the tolerance."""
-    return log_mean_exp(state.safe)
+    @property
+    def words(self) -> tuple[str, str]:
+        """The means for a person."""
+        candidate, stable = self.values
+        return (
+            f"{candidate:.4g} on average in {number(self.candidate.count)} of the candidate's events",
+            f"{stable:.4g} in {number(self.stable.count)} of stable's",
+        )
 
 
 def _measure(state: MeanState, candidate: Moments, stable: Moments, worse: float) -> MeanState:
@@ -150,5 +176,7 @@ def _deviation(state: MeanState, candidate: float, stable: float) -> float:
     return sqrt(crossed / (candidate + stable))
 
 
-def _sum(first: Moments, second: Moments) -> Moments:
+def _sum(first: Moments, second: Side | None) -> Moments:
+    if not isinstance(second, Moments):
+        return first
     return Moments(first.count + second.count, first.total + second.total, first.squares + second.squares)

@@ -7,14 +7,18 @@ from serin.api.spec import AnalysisMetric
 from serin.api.status import MetricStatus
 from serin.judge.counts import Pair
 from serin.judge.intake import Intake
+from serin.judge.needs import Outlook
 from serin.judge.rule import Finding
 
 
 class Measure(Protocol):
-    """One metric of one rollout: its evidence, and the last finding that was made from it."""
+    """One metric of one rollout: its evidence, and what follows from it."""
 
     metric: AnalysisMetric
-    finding: Finding
+
+    @property
+    def finding(self) -> Finding:
+        """What its evidence says. Of shares the judge finds it, for all at once, when they are heard."""
 
     def learn(self, history: Sequence[Pair]) -> None:
         """Take in what stable did before the analysis, oldest first."""
@@ -29,8 +33,12 @@ class Measure(Protocol):
         """Take in one tick."""
 
     @property
-    def samples(self) -> float:
-        """The candidate's events in the step."""
+    def samples(self) -> float | None:
+        """The candidate's events in the step; None where none are counted."""
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """What it comes to at the present rates; None where nobody can tell, or to nothing."""
 
     def status(self) -> MetricStatus:
         """The numbers and words for people."""

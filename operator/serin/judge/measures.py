@@ -6,6 +6,7 @@ from serin.judge.budget import alpha_of
 from serin.judge.measure import Measure
 from serin.judge.processes import Processes
 from serin.judge.share import ShareMeasure
+from serin.judge.value import ValueMeasure
 
 
 def measure_of(metric: AnalysisMetric, processes: Processes, *, analysis: Analysis, budget: BudgetStatus) -> Measure:
@@ -13,4 +14,4 @@ def measure_of(metric: AnalysisMetric, processes: Processes, *, analysis: Analys
     alpha = alpha_of(metric, analysis, budget)
     if metric.kind is MetricKind.SHARE:
         return ShareMeasure(metric, processes, alpha=alpha, steps=budget.steps, confirm=analysis.confirm)
-    raise NotImplementedError
+    return ValueMeasure(metric, alpha=alpha, steps=budget.steps, confirm=analysis.confirm, least=analysis.min_samples)

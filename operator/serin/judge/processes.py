@@ -200,7 +200,9 @@ class Processes:
             over=float(reading.over[0]),
             safe=float(reading.safe[0]),
             threshold=float(terms["threshold"]),
-            safe_bets=tuple(float(value) for value in state["safe"]),
+            harm_bets=tuple(state["harm"].tolist()),
+            over_bets=tuple(state["over"].tolist()),
+            safe_bets=tuple(state["safe"].tolist()),
         )
 
 
@@ -389,7 +391,7 @@ class Told:
 
     whole: all its ticks; stretch: those since something speaks against the candidate.
     waiting: events of the candidate that wait for one of the baseline.
-    harm, over, safe: logs of the evidence; threshold: log of what convicts. safe_bets: log evidence of each safe bet.
+    harm, over, safe: logs of the evidence; threshold: log of what convicts. *_bets: log evidence of each bet.
     """
 
     whole: Estimate
@@ -402,6 +404,8 @@ class Told:
     over: float
     safe: float
     threshold: float
+    harm_bets: tuple[float, ...]
+    over_bets: tuple[float, ...]
     safe_bets: tuple[float, ...]
 
     @property

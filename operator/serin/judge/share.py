@@ -9,6 +9,7 @@ from serin.judge.bounds import upper_bound
 from serin.judge.budget import start_threshold, step_threshold
 from serin.judge.counts import NOTHING, Counts, Pair
 from serin.judge.intake import Intake
+from serin.judge.needs import Outlook, outlook
 from serin.judge.processes import WORST_SURPRISE, Processes, Terms
 from serin.judge.rule import CATASTROPHE, Finding
 from serin.judge.share_status import share_status
@@ -119,6 +120,12 @@ class ShareMeasure:
     def samples(self) -> float:
         """The candidate's events in the step, those included that wait for one of stable's."""
         return self._processes.samples(self.step)
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """What it comes to at the present rates."""
+        start, step = (self._processes.tell(row) for row in (self.start, self.step))
+        return outlook(self.metric, start, step, confirm=self._confirm)
 
     def status(self) -> MetricStatus:
         """The numbers and words for people."""

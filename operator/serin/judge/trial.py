@@ -111,9 +111,9 @@ class Trial:
 
     @property
     def samples(self) -> float:
-        """The candidate's events in the step, of the metric that has the fewest; requests, where none may roll back."""
+        """The candidate's events in the step, of the metric that has the fewest; requests, where none has any."""
         deciding = [measure.samples for measure in self.measures if measure.metric.action is MetricAction.ROLLBACK]
-        return min(deciding, default=self.requests)
+        return min((samples for samples in deciding if samples is not None), default=self.requests)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 
 from serin.api.spec import MetricAction
 from serin.api.status import AnalysisStatus, MetricStatus, Verdict
+from serin.judge.measure import Measure
 from serin.judge.rule import Finding
 from serin.judge.split import Doubt
 from serin.judge.trial import Hearing, Trial
+from serin.judge.words import about
+from serin.judge.words import events as events_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,28 @@ def explain(trial: Trial) -> AnalysisStatus:
 
 def _told(trial: Trial, hearing: Hearing, finding: Finding) -> MetricStatus:
     status = hearing.measure.status()
-    message = _words(trial, hearing, finding, status.message)
-    return status.model_copy(update={"verdict": finding.verdict, "reason": finding.reason, "message": message})
+    told = {
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "message": _words(trial, hearing, finding, status.message),
+        "needs": _needs(hearing.measure, trial.analysis.min_samples) if finding in _OPEN else None,
+    }
+    return status.model_copy(update=told)
+
+
+_OPEN = {Finding.TOO_FEW_SAMPLES, Finding.UNDECIDED}
+
+
+def _needs(measure: Measure, min_samples: int) -> str | None:
+    """What is missing for a verdict, as far as that can be told beforehand."""
+    missing = max(0.0, min_samples - (min_samples if measure.samples is None else measure.samples))
+    outlook = measure.outlook
+    events = missing if outlook is None else max(missing, outlook.events)
+    if events == 0:
+        return None
+    needed = f"{about(events)} more of the candidate's {events_of(measure.metric)}"
+    fails = outlook is not None and outlook.verdict is Verdict.FAIL and outlook.events > 0
+    return f"{needed} until it fails, if it goes on like this" if fails else needed
 
 
 def _words(trial: Trial, hearing: Hearing, finding: Finding, numbers: str) -> str:
