@@ -26,7 +26,7 @@ def events(metric: AnalysisMetric) -> str:
     """What the metric counts."""
     if metric.name == MetricName.ACCURACY:
         return "labeled predictions"
-    return "events" if metric.ratio is not None else "requests"
+    return "requests" if metric.name in {MetricName.ERROR_RATE, MetricName.LATENCY} else "events"
 
 
 def _fault(metric: AnalysisMetric) -> str:
