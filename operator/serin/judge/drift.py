@@ -5,16 +5,15 @@ against 2,850 identical predictions over ten bins exceed 0.1 one time in ten. So
 divergence is held against its limit; and whether the distributions differ at all is a matter of evidence.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import log, sqrt
 
 from serin.api.metric_kinds import Divergence
 from serin.judge.counts import Bins
-from serin.judge.growth import log_mean_exp
 from serin.judge.words import number
 
+_EMPTY = Bins({})
 _ADDED = 0.5
 """Added to every bin, so that an empty one does not make a divergence infinite."""
 
@@ -23,8 +22,8 @@ _ADDED = 0.5
 class Divergences:
     """Between the candidate's and stable's bins. What chance alone makes is taken off psi, kl and js, not off raw_*.
 
-    psi, kl (of the candidate from stable) in nats, kl and psi may be a little below 0; js: the Jensen-Shannon distance
-    to base 2, from 0 to 1; ks: the largest distance of the cumulative shares at an edge, at most the true one.
+    psi, kl (of the candidate from stable), js (Jensen-Shannon): in nats, and so corrected perhaps a little below 0.
+    ks: the largest distance of the cumulative shares at an edge, at most the true one.
     bins: how many are in use; candidate, stable: events.
     """
 
@@ -68,16 +67,16 @@ def compare(candidate: Bins, stable: Bins) -> Divergences | None:
     psi = sum((p - q) * log(p / q) for p, q in pairs)
     kl = sum(p * log(p / q) for p, q in pairs)
     middle = [(p + q) / 2.0 for p, q in pairs]
-    js = sum(p * log(p / m) + q * log(q / m) for (p, q), m in zip(pairs, middle, strict=True)) / (2.0 * log(2.0))
+    js = sum(p * log(p / m) + q * log(q / m) for (p, q), m in zip(pairs, middle, strict=True)) / 2.0
     gaps = accumulate(c / total_c - b / total_b for c, b in used)
     return Divergences(
         psi=psi - chance,
         kl=kl - chance / 2.0,
-        js=sqrt(max(0.0, js - chance / (8.0 * log(2.0)))),
+        js=js - chance / 8.0,
         ks=max(abs(gap) for gap in gaps),
         raw_psi=psi,
         raw_kl=kl,
-        raw_js=sqrt(max(0.0, js)),
+        raw_js=js,
         bins=bins,
         candidate=total_c,
         stable=total_b,
@@ -93,44 +92,44 @@ def ordered(candidate: Bins, stable: Bins) -> tuple[str, ...]:
         return tuple(sorted(labels))
 
 
-def differing_edges(candidate: Bins, stable: Bins) -> str | None:
-    """Why two histograms cannot be compared: the edges of their buckets. None if they can.
-
-    Not for classes: one that a version never predicted is no bin of it, and counts for 0.
-    """
-    labels = ordered(candidate, stable)
-    missing_c = [label for label in labels if label not in candidate.counts]
-    missing_b = [label for label in labels if label not in stable.counts]
-    told = [
-        f"the {version} has no bucket {', '.join(missing[:5])}{' and others' if len(missing) > 5 else ''}"
-        for version, missing in (("candidate", missing_c), ("stable version", missing_b))
-        if missing
-    ]
-    return f"Histograms with different buckets cannot be compared: {'; '.join(told)}" if told else None
-
-
-def pool(first: Bins, second: Bins) -> Bins:
-    """The events of both."""
+def pool(first: Bins, second: Bins, *, scale: float = 1.0) -> Bins:
+    """The events of the first, and `scale` times those of the second."""
     labels = {**first.counts, **second.counts}
-    return Bins({label: first.counts.get(label, 0.0) + second.counts.get(label, 0.0) for label in labels})
+    return Bins({label: first.counts.get(label, 0.0) + scale * second.counts.get(label, 0.0) for label in labels})
 
 
-def rows(candidate: Bins, stable: Bins) -> list[tuple[float, float, float, float]]:
-    """The counts of one tick for the evidence of each bin, in the order of `ordered`, in both directions.
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """The events of many ticks. Traffic and weights change between them, and with the hour the inputs do.
 
-    Total and events in the bin, of the one that is accused of having more in it, and of the other: the candidate is
-    accused first, in all bins, and then stable.
+    candidate: its events. stable: those of stable, of each tick as many as the candidate had in it: pooled as they are,
+    the versions would differ by the hours at which they had their traffic (Simpson's paradox).
+    load: the sum of the candidate's events squared over stable's, which tells how many events stable's stand for.
     """
-    labels = ordered(candidate, stable)
-    (total_c, total_b) = (candidate.total, stable.total)
-    counts = [(candidate.counts.get(label, 0.0), stable.counts.get(label, 0.0)) for label in labels]
-    more = [(total_c, count_c, total_b, count_b) for count_c, count_b in counts]
-    return more + [(total_b, count_b, total_c, count_c) for count_c, count_b in counts]
+
+    candidate: Bins = _EMPTY
+    stable: Bins = _EMPTY
+    load: float = 0.0
+
+    def after(self, candidate: Bins, stable: Bins) -> "Pooled":
+        """With one more tick, in which both have events."""
+        scale = candidate.total / stable.total
+        return Pooled(
+            candidate=pool(self.candidate, candidate),
+            stable=pool(self.stable, stable, scale=scale),
+            load=self.load + candidate.total * scale,
+        )
+
+    def compare(self) -> Divergences | None:
+        """How far apart they are; None without a tick."""
+        if self.load == 0:
+            return None
+        return compare(self.candidate, pool(_EMPTY, self.stable, scale=self.candidate.total / self.load))
 
 
-def log_evidence_of_bins(log_evidences: Sequence[float]) -> float:
-    """That the distributions differ, from the evidence of each bin and direction: the log of their mean."""
-    return log_mean_exp(log_evidences)
+def sizes_of(found: Divergences) -> str:
+    """What the divergences were found from, for a person."""
+    return f"{number(found.candidate)} against {number(found.stable)} events in {found.bins} bins"
 
 
 def why_no_alarm(found: Divergences, measure: Divergence, limit: float, *, differs: bool) -> str | None:
@@ -139,7 +138,7 @@ def why_no_alarm(found: Divergences, measure: Divergence, limit: float, *, diffe
     differs: whether the evidence says that the distributions differ at all.
     """
     raw, value = found.raw(measure), found.of(measure)
-    sizes = f"{number(found.candidate)} against {number(found.stable)} events in {found.bins} bins"
+    sizes = sizes_of(found)
     if raw > limit >= value:
         return (
             f"{measure} is {raw:.2g}, over the limit of {limit:g}, but chance alone makes about {raw - value:.2g} "

@@ -3,6 +3,7 @@
 from serin.api.spec import Analysis, AnalysisMetric, MetricKind
 from serin.api.status import BudgetStatus
 from serin.judge.budget import alpha_of
+from serin.judge.drifting import DriftMeasure
 from serin.judge.measure import Measure
 from serin.judge.processes import Processes
 from serin.judge.share import ShareMeasure
@@ -14,4 +15,6 @@ def measure_of(metric: AnalysisMetric, processes: Processes, *, analysis: Analys
     alpha = alpha_of(metric, analysis, budget)
     if metric.kind is MetricKind.SHARE:
         return ShareMeasure(metric, processes, alpha=alpha, steps=budget.steps, confirm=analysis.confirm)
+    if metric.kind is MetricKind.DISTRIBUTION:
+        return DriftMeasure(metric, processes, alpha=alpha, confirm=analysis.confirm, least=analysis.min_samples)
     return ValueMeasure(metric, alpha=alpha, steps=budget.steps, confirm=analysis.confirm, least=analysis.min_samples)

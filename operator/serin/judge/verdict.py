@@ -117,11 +117,12 @@ def _words(trial: Trial, hearing: Hearing, finding: Finding, numbers: str) -> st
     aside = f" ({note})" if note else ""
     because = f": {note}" if note else ""
     doubt = trial.split_doubt
+    lacks = hearing.recent.newest.candidate is None
     problem = trial.look.problem if trial.look else None
     sentences = {
         Finding.STARTING: "The first tick of the analysis is not over yet",
         Finding.UNAVAILABLE: f"{name} cannot be read: {problem}",
-        Finding.NO_DATA: f"No series gives {name}{because}",
+        Finding.NO_DATA: f"No series gives {name}{because}" if lacks else f"{name} cannot be compared: {numbers}",
         Finding.NO_TRAFFIC: f"The candidate had nothing in {confirm} ticks that {name} could count",
         Finding.NO_LABELS: f"No true label of a prediction has come back yet{because}",
         Finding.NO_BASELINE: f"Stable has nothing that {name} could be compared with{because}; {numbers}",
