@@ -49,6 +49,19 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_file(parser: argparse.ArgumentParser) -> None:
+    """The manifest of the one ModelDeployment that the command is about."""
+    parser.add_argument(
+        "-f",
+        "--filename",
+        dest="files",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="the manifest of one ModelDeployment, - for standard input",
+    )
+
+
 def add_output(parser: argparse.ArgumentParser) -> None:
     """For whom the answer is written."""
     parser.add_argument(
@@ -77,6 +90,13 @@ def rate(text: str) -> float:
     if match is None or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a rate: write one above zero, such as 50/s, 90/m or 200/h")
     return float(match[1]) / _SECONDS[match[2]]
+
+
+def weight(text: str) -> int:
+    """A weight in percent, from 1 to 100."""
+    if not re.fullmatch(r"[1-9][0-9]?|100", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a weight: write a whole number from 1 to 100, such as 20")
+    return int(text)
 
 
 def share(text: str) -> float:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from serin.cli.problems import UnusableInputError
 from serin.metrics import MetricsError, MetricsProvider, PrometheusProvider
 from serin.metrics.provider import RangeQuery
+from serin.metrics.servers import Access
 
 PATIENCE = timedelta(seconds=30)
 """How long one query may take."""
@@ -22,10 +23,18 @@ class Found:
     value: float
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where a Prometheus is, and how one shows it who one is."""
+
+    url: str
+    access: Access
+
+
 @contextmanager
-def connected(url: str) -> Iterator[MetricsProvider]:
+def connected(address: Address) -> Iterator[MetricsProvider]:
     """A Prometheus that can be asked."""
-    provider = PrometheusProvider(url, PATIENCE)
+    provider = PrometheusProvider(address.url, PATIENCE, access=address.access)
     try:
         yield provider
     finally:

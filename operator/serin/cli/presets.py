@@ -6,7 +6,8 @@ from typing import Any
 
 from serin.api.base import format_duration
 from serin.api.spec import MetricName
-from serin.cli.arguments import Subparsers, add_command, add_output, url
+from serin.cli.access import add_prometheus, address
+from serin.cli.arguments import Subparsers, add_command, add_output
 from serin.cli.live import connected
 from serin.cli.output import say, say_json, table
 from serin.cli.probe import Probed, Scope, probe
@@ -43,7 +44,7 @@ def register(commands: Subparsers) -> None:
         codes=PROBE_CODES,
     )
     parser.add_argument("name", metavar="NAME", help="the preset")
-    parser.add_argument("--prometheus", type=url, required=True, metavar="URL", help="the server to ask")
+    add_prometheus(parser, required=True)
     parser.add_argument("--namespace", metavar="NAME", help="look in this namespace only")
     parser.add_argument("--model", metavar="NAME", help="look at this ModelDeployment only")
     add_output(parser)
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 def run_probe(options: argparse.Namespace) -> int:
     """Ask for every series, and tell."""
     preset = _load(options.name)
-    with connected(options.prometheus) as provider:
+    with connected(address(options)) as provider:
         probed = [probe(provider, preset, one, Scope(options.namespace, options.model)) for one in series_of(preset)]
     broken = any(one.problem is not None and one.wanted.needed for one in probed)
     if options.output == "json":
