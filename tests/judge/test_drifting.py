@@ -13,6 +13,7 @@ from serin.judge import Bins, Pair, Tick, explain, freeze
 from serin.judge.bench import Judge
 from serin.judge.drifting import MOST_BINS
 from serin.judge.evidence import Floats
+from serin.judge.rule import Finding
 from serin.judge.step import Step
 
 DRIFT: dict[str, Any] = {"name": "prediction-drift", "action": "Rollback"}
@@ -54,6 +55,12 @@ def test_a_real_shift_alarms_after_confirm_ticks() -> None:
     assert "against 28,500 events in 10 bins (KL " in metric.message
 
 
+def test_fewer_ticks_than_confirm_never_pass() -> None:
+    log = log_of(drifting(TEN, 5))
+    found = [heard(analysis(DRIFT, confirm=4), log[:count]).measures[0].finding for count in range(1, 6)]
+    assert found == [Finding.UNDECIDED] * 3 + [Finding.PASSED] * 2
+
+
 @pytest.mark.parametrize("limit", [{"maxKL": "0.1"}, {"maxJS": "0.03"}, {"maxKS": "0.2"}, {"maxPSI": "0.3"}])
 def test_each_divergence_can_be_the_limit(limit: dict[str, str]) -> None:
     policy = analysis({**DRIFT, **limit})
@@ -75,12 +82,13 @@ def test_the_same_predictions_never_alarm_however_often_one_looks() -> None:
 
 
 def test_why_it_does_not_alarm_is_said() -> None:
-    source = np.random.default_rng(2)
+    source, policy = np.random.default_rng(2), analysis({**DRIFT, "maxPSI": "0.1"}, confirm=1)
     while True:
         candidate, stable = drawn(source, 150), drawn(source, 2850)
-        status = only(judged(analysis({**DRIFT, "maxPSI": "0.1"}), log_of([Pair(candidate, stable)])))
+        status = only(judged(policy, log_of([Pair(candidate, stable)])))
         if "chance" in status.message.split("(")[0]:
             break
+    assert status.reason == "WithinLimit"
     assert status.message.startswith("PSI is 0.1")
     assert "over the limit of 0.1, but chance alone makes about 0.063 of it with 150 against 2,850" in status.message
 
@@ -135,9 +143,10 @@ def test_histograms_that_differ_hold_by_the_collectors_note() -> None:
 
 
 def alone_after(before: list[Pair]) -> AnalysisStatus:
-    """At the full weight, after some ticks beside stable."""
+    """At the full weight, after some ticks beside stable; a request or two of stable are still under way."""
     since = len(before)
-    after = [Pair(measured.candidate, None) for measured in drifting(SHIFTED, 5)]
+    last = [None, Bins({"0.1": 1.0}), None, Bins({"0.1": 1.0}), None]
+    after = [Pair(measured.candidate, late) for measured, late in zip(drifting(SHIFTED, 5), last, strict=True)]
     log = log_of(before) + log_of(after, first=since + 1, requests=ALL)
     return judged(analysis(DRIFT), log, weight=100, step_since=at(since))
 

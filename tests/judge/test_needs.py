@@ -46,6 +46,21 @@ def test_so_many_more_events_as_are_told_let_it_fail() -> None:
     assert only(judged(analysis(), ticks(*[LOST] * int(5 + more * 1.3)))).verdict is Verdict.FAIL
 
 
+def test_one_tick_never_needs_fewer_than_confirm() -> None:
+    outlook = heard(analysis(), ticks(((0, 9000), (2, 36000)))).measures[0].outlook
+    assert outlook is not None
+    assert 1 < outlook.events / 9000 <= 2
+
+
+def test_what_is_worse_than_tolerated_is_told_by_the_evidence_that_it_is_worse_at_all() -> None:
+    policy, worse = analysis({"name": "error-rate", "maxIncrease": {"absolute": "3%"}}), ((3, 60), (2, 240))
+    outlook = heard(policy, ticks(*[worse] * 2)).measures[0].outlook
+    assert outlook is not None
+    assert outlook.verdict is Verdict.FAIL
+    failed = next(n for n in range(2, 40) if judged(policy, ticks(*[worse] * n)).verdict is Verdict.FAIL)
+    assert abs(2 + outlook.events / 60 - failed) <= 2
+
+
 def test_where_nothing_will_be_decided_nothing_is_promised() -> None:
     # Exactly at the limit there is no evidence either way, however long one waits.
     trial = heard(analysis(), ticks(*[((2, 100), (2, 400))] * 10))

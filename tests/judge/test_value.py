@@ -9,6 +9,7 @@ import pytest
 from judge.streams import START, analysis, at, heard, judged, only, pair
 from serin.api.status import Verdict
 from serin.judge import Level, Moments, Pair, Tick, explain
+from serin.judge.rule import Finding
 
 QUERY = 'sum(delta({}{{pod=~"$workload-.*"}}[$window]))'
 MEAN = {
@@ -155,9 +156,23 @@ def test_at_the_full_weight_it_is_held_to_what_stable_had_before(
         log = before + log_of(name, alone, first=21, requests=ALL)
         status = only(judged(policy, log, weight=100, step_since=at(20)))
         assert status.verdict is verdict
-        assert f"stable had at {'least' if direction else 'most'} " in status.message
+        bound = float(status.message.split(f"stable had at {'least' if direction else 'most'} ")[1].split(" ")[0])
+        assert 48 < bound < 50 if direction else 50 < bound < 52
         unheld = log_of(name, alone, requests=ALL)
         assert only(judged(policy, unheld, weight=100, step_since=START)).reason == "NoBaseline"
+
+
+@pytest.mark.parametrize(("metric", "made"), [(MEAN, means), (GAUGE, levels)], ids=["mean", "gauge"])
+def test_at_the_full_weight_the_last_requests_of_stable_are_no_baseline(metric: dict[str, Any], made: Made) -> None:
+    policy, name = analysis(metric), metric["name"]
+    log = log_of(name, made(50, 50, 20)) + log_of(name, made(50, 0, 40), first=21, requests=ALL)
+    assert only(judged(policy, log, weight=100, step_since=at(20))).verdict is Verdict.PASS
+
+
+def test_a_step_without_data_of_its_own_has_not_passed() -> None:
+    log = log_of("tokens", means(50, 50, 40))
+    assert heard(analysis(MEAN), log, step_since=at(40)).measures[0].finding is not Finding.PASSED
+    assert heard(analysis(MEAN), log, step_since=at(30)).measures[0].finding is Finding.PASSED
 
 
 def test_a_step_judges_a_mean_by_its_own_ticks_too() -> None:
