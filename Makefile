@@ -50,6 +50,10 @@ explore: setup ## live random lives, and die in many more moments: to find what 
 crds: setup ## write the CRDs and the reference anew from the models
 	PYTHONPATH=hack $(BIN)/python -m crds
 
+.PHONY: pictures
+pictures: setup ## let the judge draw the picture and write the numbers of docs/concepts/analysis.md anew
+	PYTHONPATH=hack $(BIN)/python -m pictures
+
 .PHONY: demo
 demo: setup ## watch Serin promote good versions of a model and turn bad ones away (KEEP=1 leaves the cluster up)
 	PYTHONPATH=hack $(BIN)/python -m demo $(DEMO_FLAGS)
