@@ -8,7 +8,7 @@
   (Suspected): it gets no more traffic until it is known.
 - **Continue**: otherwise.
 
-What the data lack is looked at before, in `serin.judge.frame`.
+What the data lack is looked at before, in `serin.judge.recent`.
 """
 
 from enum import IntEnum
