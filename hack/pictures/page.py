@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from pictures.requests import table
 from pictures.story import RISE, rollout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +29,7 @@ def _failure() -> str:
     return f"```text\n{last.status.message}\n```"
 
 
-EXAMPLES: dict[str, Callable[[], str]] = {"status": _status, "failure": _failure}
+EXAMPLES: dict[str, Callable[[], str]] = {"status": _status, "failure": _failure, "requests": table}
 
 
 def filled_in(page: str) -> str:
