@@ -124,9 +124,9 @@ class MetricStatus(Model):
     stable: CountsStatus | None = None
     """The stable version's events in the same windows."""
     limit: float
-    """The limit that the estimate is held against, as a share of events."""
+    """The limit that the estimate is held against: a share of events, a divergence, or in the metric's own unit."""
     estimate: float | None = None
-    """The share of bad events (threshold), or its rise over stable (delta)."""
+    """The share of bad events (threshold), or how much worse than stable (delta, mean, gauge), or the divergence."""
     interval: Annotated[tuple[float, ...], Field(max_length=2)] | None = None
     """A confidence interval of the estimate."""
     harm: Annotated[str, Field(max_length=8)] | None = None
