@@ -1,0 +1,47 @@
+"""The conditions of an autoscaler, with upstream's types and reasons."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """What a condition is about."""
+
+    ABLE_TO_SCALE = "AbleToScale"
+    SCALING_ACTIVE = "ScalingActive"
+    SCALING_LIMITED = "ScalingLimited"
+    SCALED_TO_ZERO = "ScaledToZero"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One of them. since: when its status last changed."""
+
+    type: ConditionType
+    status: bool
+    reason: str
+    message: str
+    since: datetime
+
+
+Conditions = tuple[Condition, ...]
+
+
+def with_condition(conditions: Conditions, new: Condition) -> Conditions:
+    """The conditions with this one set: in its old place or at the end, with its old time if the status is the same."""
+    for index, old in enumerate(conditions):
+        if old.type == new.type:
+            kept = replace(new, since=old.since) if old.status == new.status else new
+            return (*conditions[:index], kept, *conditions[index + 1 :])
+    return (*conditions, new)
+
+
+def without_condition(conditions: Conditions, kind: ConditionType) -> Conditions:
+    """The conditions without those of a type."""
+    return tuple(condition for condition in conditions if condition.type != kind)
+
+
+def holds(conditions: Conditions, kind: ConditionType) -> bool:
+    """Whether the condition is there and True."""
+    return any(condition.status for condition in conditions if condition.type == kind)

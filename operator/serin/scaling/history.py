@@ -1,0 +1,41 @@
+"""What an autoscaler remembers from pass to pass."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from serin.scaling.conditions import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class PastRecommendation:
+    """What the metrics asked for, before any stabilization or limit."""
+
+    replicas: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleEvent:
+    """By how many pods replicas were changed (not negative).
+
+    outdated: no policy of its own direction needed it any longer, so that its slot may be used again; one of the other
+    direction may still count it.
+    """
+
+    change: int
+    at: datetime
+    outdated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that one pass leaves to the next. The order of the entries matters, as slots are used again."""
+
+    recommendations: tuple[PastRecommendation, ...] = ()
+    scale_ups: tuple[ScaleEvent, ...] = ()
+    scale_downs: tuple[ScaleEvent, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    last_scale: datetime | None = None
+
+
+EMPTY = History()
