@@ -174,6 +174,23 @@ def test_a_row_that_starts_anew_remembers_nothing(held_to: Terms, before: list[S
     assert reading.ticks[0] == len(page.seen)
 
 
+def test_thousands_of_rows_at_once_are_folded_as_each_of_them_alone() -> None:
+    random, held_to = np.random.default_rng(1), [Terms(4.0), Terms(4.0, limit=0.05), Terms(4.0, detects=True)]
+    together, alone, number = Processes(), Processes(), 5_000
+    rows = np.array([together.open(held_to[index % 3]) for index in range(number)])
+    few = random.choice(number, 20, replace=False)
+    same_rows = np.array([alone.open(held_to[index % 3]) for index in few])
+    for _ in range(3):
+        totals = random.poisson(40.0, (number, 2))
+        bad = random.binomial(totals, 0.1)
+        counts = np.stack([totals[:, 0], bad[:, 0], totals[:, 1], bad[:, 1]], axis=1).astype(float)
+        together.fold(rows, counts)
+        for row, index in zip(same_rows, few, strict=True):
+            alone.fold(np.array([row]), counts[[index]])
+    for name in ("harm", "over", "safe", "stretch", "totals"):
+        same(together.read(rows[few]).state[name], alone.read(same_rows).state[name])
+
+
 @given(st.floats(0.0001, 0.5), st.integers(1, 20))
 def test_the_thresholds_are_those_of_the_page(alpha: float, steps: int) -> None:
     same(fast_start_threshold(alpha), start_threshold(alpha))

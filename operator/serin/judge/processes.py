@@ -25,6 +25,8 @@ WORST_SURPRISE = 100.0
 _AT_ONCE = 0.5
 _BIT_BY_BIT = 0.01
 """The part of the stake that is left and is bet anew at each tick: faults are looked for over hundreds of ticks."""
+_BLOCK = 2048
+"""So many rows are folded at once: what is computed of them stays in the processor's cache."""
 _PRIOR = 8.0
 """So many ticks' worth of weight has the dispersion that was known before the first one."""
 
@@ -145,6 +147,10 @@ class Processes:
         counts: shape (rows, 4): candidate total, candidate bad, baseline total, baseline bad. While a side has no event
             they are carried: without something to compare there is no evidence.
         """
+        for begin in range(0, len(rows), _BLOCK):
+            self._fold(rows[begin : begin + _BLOCK], counts[begin : begin + _BLOCK])
+
+    def _fold(self, rows: Rows, counts: Floats) -> None:
         counts = counts + self._state["carry"][rows]
         ready = (counts[:, 0] > 0) & ((counts[:, 2] > 0) | self._terms["alone"][rows])
         self._state["carry"][rows] = np.where(ready[:, None], 0.0, counts)
@@ -152,7 +158,7 @@ class Processes:
             self._advance(rows[ready], counts[ready])
 
     def _advance(self, rows: Rows, counts: Floats) -> None:
-        terms, state = self._terms[rows], self._state[rows]
+        terms, state = self._terms.take(rows), self._state.take(rows)  # much faster than an index
         before = _dispersion(state, terms)
         _measure(state, terms, counts)
         grow = _Growth(terms, state, np.stack([before, _dispersion(state, terms)]))
@@ -172,11 +178,11 @@ class Processes:
             slack, tolerance = terms["slack"][free], terms["tolerance"][free]
             grow("safe", free, against_baseline(counts[free], slack, tolerance, SAFE), "safe_cap")
         _stretch(state, terms, counts)
-        self._state[rows] = state
+        _numbers(self._state)[rows] = _numbers(state)
 
     def read(self, rows: Rows) -> "Reading":
         """What these rows say now."""
-        return Reading(self._terms[rows], self._state[rows])
+        return Reading(self._terms.take(rows), self._state.take(rows))
 
     def samples(self, row: int) -> float:
         """The candidate's events of one row, those included that wait for one of the baseline's."""
@@ -206,6 +212,12 @@ class Processes:
         )
 
 
+def _numbers(state: Table) -> Floats:
+    """The same memory as a matrix: numpy copies its rows several times faster than those of a table."""
+    numbers: Floats = state.view(np.float64).reshape(len(state), -1)
+    return numbers
+
+
 def _estimate(totals: Floats, *sums: float, dispersion: float) -> "Estimate":
     information, effect, variance = (float(value) for value in sums)
     total_c, bad_c, total_b, bad_b = (float(value) for value in totals)
@@ -227,14 +239,16 @@ class _Growth:
 
     def __init__(self, terms: Table, state: Table, dispersions: Floats) -> None:
         self._terms, self._state = terms, state
+        self._bounded = bool(np.isfinite(terms["ceiling"]).any())
         self._least, self._most = dispersions.min(axis=0)[:, None], dispersions.max(axis=0)[:, None]
 
     def __call__(self, name: str, which: Flags, growth: Floats, cap: str) -> None:
         # A gain is the least by the largest divisor, a loss is the most by the smallest.
         tempered = growth / np.where(growth > 0, self._most[which], self._least[which])
         grown = self._state[name][which] + np.minimum(tempered, self._terms[cap][which, None])
-        floor, ceiling = (self._terms[name][which, None] for name in ("floor", "ceiling"))
-        self._state[name][which] = np.clip(grown, floor, ceiling)
+        if self._bounded:
+            grown = np.clip(grown, *(self._terms[bound][which, None] for bound in ("floor", "ceiling")))
+        self._state[name][which] = grown
 
 
 def _measure(state: Table, terms: Table, counts: Floats) -> None:
