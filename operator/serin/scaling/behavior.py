@@ -1,6 +1,7 @@
 """How fast replicas may change: `spec.behavior` of `autoscaling/v2`, and what the API server fills in."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -47,3 +48,37 @@ class Behavior:
 
     scale_up: ScalingRules = ScalingRules()
     scale_down: ScalingRules = ScalingRules()
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveRules:
+    """One direction with everything filled in."""
+
+    stabilization_window_seconds: int
+    select_policy: SelectPolicy
+    policies: tuple[Policy, ...]
+
+
+DEFAULT_UP = EffectiveRules(0, SelectPolicy.MAX, (Policy(PolicyType.PODS, 4, 15), Policy(PolicyType.PERCENT, 100, 15)))
+DEFAULT_DOWN_POLICIES = (Policy(PolicyType.PERCENT, 100, 15),)
+
+
+def effective_up(rules: ScalingRules) -> EffectiveRules:
+    """scaleUp {window 0, Max, [Pods 4/15 s, Percent 100/15 s]}, filled per field."""
+    return _filled(rules, DEFAULT_UP)
+
+
+def effective_down(rules: ScalingRules, downscale_stabilization: timedelta) -> EffectiveRules:
+    """scaleDown {window nil -> controller flag 300 s, Max, [Percent 100/15 s]}, filled per field."""
+    window = int(downscale_stabilization.total_seconds())
+    return _filled(rules, EffectiveRules(window, SelectPolicy.MAX, DEFAULT_DOWN_POLICIES))
+
+
+def _filled(rules: ScalingRules, defaults: EffectiveRules) -> EffectiveRules:
+    """A given policies list replaces the default list whole."""
+    window, policies = rules.stabilization_window_seconds, rules.policies
+    return EffectiveRules(
+        defaults.stabilization_window_seconds if window is None else window,
+        rules.select_policy or defaults.select_policy,
+        defaults.policies if policies is None else policies,
+    )

@@ -14,12 +14,19 @@ class ConditionType(StrEnum):
     SCALED_TO_ZERO = "ScaledToZero"
 
 
+class Status(StrEnum):
+    """Whether it holds."""
+
+    TRUE = "True"
+    FALSE = "False"
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One of them. since: when its status last changed."""
 
     type: ConditionType
-    status: bool
+    status: Status
     reason: str
     message: str
     since: datetime
@@ -44,4 +51,4 @@ def without_condition(conditions: Conditions, kind: ConditionType) -> Conditions
 
 def holds(conditions: Conditions, kind: ConditionType) -> bool:
     """Whether the condition is there and True."""
-    return any(condition.status for condition in conditions if condition.type == kind)
+    return any(condition.type == kind and condition.status == Status.TRUE for condition in conditions)

@@ -1,9 +1,9 @@
 """What an autoscaler remembers from pass to pass."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from serin.scaling.conditions import Condition
+from serin.scaling.conditions import Condition, with_condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ class History:
     scale_downs: tuple[ScaleEvent, ...] = ()
     conditions: tuple[Condition, ...] = ()
     last_scale: datetime | None = None
+
+    def told(self, condition: Condition) -> "History":
+        """The same with a condition set."""
+        return replace(self, conditions=with_condition(self.conditions, condition))
 
 
 EMPTY = History()

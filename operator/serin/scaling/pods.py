@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
 Amounts = Mapping[str, int]
 """Amounts by resource (`cpu`, `memory`), in milli-units: 250m CPU is 250, one byte is 1000."""
-
-NOTHING: Amounts = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +16,7 @@ class Container:
     """
 
     name: str
-    requests: Amounts = NOTHING
+    requests: Amounts = field(default_factory=dict)
     restartable: bool = False
 
 
@@ -46,5 +43,10 @@ class Pod:
     started: datetime | None = None
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
-    requests: Amounts = field(default=NOTHING)
-    overhead: Amounts = field(default=NOTHING)
+    requests: Amounts = field(default_factory=dict)
+    overhead: Amounts = field(default_factory=dict)
+
+    @property
+    def serves(self) -> bool:
+        """Whether it runs and is Ready."""
+        return self.phase == "Running" and self.ready is not None and self.ready.status == "True"

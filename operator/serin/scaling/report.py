@@ -84,25 +84,29 @@ class Limit:
 class Recommendation:
     """The result of one pass.
 
-    replicas: what to set; the current ones if `rescale` is False.
-    reason: why replicas change, as in upstream's Events; "" if they do not.
+    replicas: what to set; the current ones if nothing is to change.
+    reason: why the metrics or limits want other replicas, in the words of upstream's Events; "" if they do not.
     proposal: the largest of the metrics' proposals; None if they were not looked at or did not allow scaling.
     metrics: one report a metric, in the order of the spec; empty if they were not looked at.
     limits: what changed the proposal, in order.
     error: what is wrong with metrics, although others may have been followed; "" if nothing.
     history: for the next pass, with the conditions. After the replicas were set, or could not be, it is `applied` or
-    `refused` (serin.scaling.autoscaler) that says what the next pass must know.
+    `refused` (serin.scaling.afterwards) that says what the next pass must know.
     """
 
     current: int
     replicas: int
-    rescale: bool
     history: History
     reason: str = ""
     proposal: int | None = None
     metrics: tuple[MetricReport, ...] = ()
     limits: tuple[Limit, ...] = ()
     error: str = ""
+
+    @property
+    def rescale(self) -> bool:
+        """Whether replicas are to be set."""
+        return self.replicas != self.current
 
     @property
     def conditions(self) -> Conditions:

@@ -1,10 +1,12 @@
-"""What an autoscaler is told: its spec, the scale that it finds, and the settings of the controller."""
+"""What an autoscaler is told: its spec, what it finds, and the settings of the controller."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from serin.scaling.behavior import Behavior
 from serin.scaling.metrics import DEFAULT_METRIC, MetricSpec
+from serin.scaling.pods import Pod
+from serin.scaling.samples import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,11 @@ class AutoscalerSpec:
     min_replicas: int | None = None
     metrics: tuple[MetricSpec, ...] = (DEFAULT_METRIC,)
     behavior: Behavior | None = None
+
+    @property
+    def minimum(self) -> int:
+        """The least replicas: minReplicas nil = 1."""
+        return 1 if self.min_replicas is None else self.min_replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,16 @@ class Scale:
     spec_replicas: int
     status_replicas: int
     selector_problem: SelectorProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What one pass finds. samples: one a metric, in the order of the spec; pods: all that the selector selects."""
+
+    scale: Scale
+    pods: tuple[Pod, ...]
+    samples: tuple[Sample, ...]
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
