@@ -23,10 +23,11 @@ class Version:
     since: int = 0
 
 
-def write_past(server: RealPrometheus, *versions: Version, model: str = "fraud", seconds: int = 2400) -> None:
-    """Scrape these versions of a model for so long after `START`; each series is written whole, oldest sample first."""
+def write_past(
+    server: RealPrometheus, *versions: Version, model: str = "fraud", seconds: int = 2400, start: datetime = START
+) -> None:
+    """Scrape these versions of a model for so long after the start; each series is written whole, oldest first."""
     source = random.Random(7)
-    start = START.timestamp()
     for version in versions:
         target = {"job": "pods", "instance": f"{model}-{version.revision}"}
         labels = {"namespace": "default", "serin_model": model, "serin_revision": version.revision}
@@ -36,7 +37,7 @@ def write_past(server: RealPrometheus, *versions: Version, model: str = "fraud",
             requests = round(version.rate * SCRAPE)
             failed = sum(source.random() < version.failing for _ in range(requests))
             good, bad = good + requests - failed, bad + failed
-            at = start + second
+            at = start.timestamp() + second
             up.append((at, 1.0))
             successes.append((at, float(good)))
             failures.append((at, float(bad)))

@@ -7,8 +7,8 @@ import pytest
 
 from cli.manifest import with_steps
 from serin.api.spec import ModelDeploymentSpec
-from serin.api.status import AnalysisStatus, Verdict
-from serin.cli.course import Course, Decision
+from serin.api.status import Verdict
+from serin.cli.course import Course, Decision, Word
 from serin.rollout.schedule import schedule
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -29,18 +29,7 @@ def hear(under_way: Course, minute: float, verdict: Verdict, *, ticks: int = 9, 
     """A verdict, so many minutes after the start."""
     at = START + minute * MINUTE
     under_way.until(at)
-    under_way.hear(
-        AnalysisStatus(
-            revision="8f21c0a97e",
-            started_at=START,
-            at=at,
-            verdict=verdict,
-            reason="Because",
-            message="so it is",
-            ticks=ticks,
-            samples=samples,
-        )
-    )
+    under_way.hear(Word(verdict, ticks, samples, "so it is"))
 
 
 def minutes(at: datetime) -> float:
@@ -123,6 +112,7 @@ def test_at_max_duration_the_user_s_choice_decides_and_pauses_do_not_count(choic
         {"pause": {"duration": "1h"}},
         {"weight": 50},
         maxDuration="30m",
+        initialDelay="0s",
         onInconclusive=choice,
     )
     hear(one, 1, Verdict.PASS)
@@ -134,7 +124,7 @@ def test_at_max_duration_the_user_s_choice_decides_and_pauses_do_not_count(choic
 
 
 def test_at_max_duration_a_sound_estimate_in_the_last_step_promotes() -> None:
-    one = course({"weight": 10}, maxDuration="30m")
+    one = course({"weight": 10}, maxDuration="30m", initialDelay="0s")
     hear(one, 29, Verdict.CONTINUE)
     one.until(START + 31 * MINUTE)
     assert one.ending is not None

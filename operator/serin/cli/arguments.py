@@ -11,7 +11,7 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  #
 
 Parser = argparse.ArgumentParser
 
-_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|m|h)")
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:/(s|m|h))?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -85,11 +85,11 @@ def duration(text: str) -> timedelta:
 
 
 def rate(text: str) -> float:
-    """Requests per second, written as 50/s, 90/m or 200/h."""
+    """Per second, written as 50/s, 90/m, 200/h or 50, which are those of a second."""
     match = _RATE.fullmatch(text)
     if match is None or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a rate: write one above zero, such as 50/s, 90/m or 200/h")
-    return float(match[1]) / _SECONDS[match[2]]
+    return float(match[1]) / _SECONDS[match[2] or "s"]
 
 
 def weight(text: str) -> int:

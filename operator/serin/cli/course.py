@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from serin.api.spec import Analysis, OnInconclusive
-from serin.api.status import AnalysisStatus, StepKind, Verdict
+from serin.api.status import StepKind, Verdict
 from serin.judge import Step
 from serin.rollout.schedule import Schedule, Stage
 
@@ -35,6 +35,16 @@ class Ending:
 
 
 @dataclass(frozen=True)
+class Word:
+    """What the judge says of a tick, as far as it moves a rollout. ticks, samples: of the present step."""
+
+    verdict: Verdict
+    ticks: int
+    samples: float
+    message: str
+
+
+@dataclass(frozen=True)
 class Moved:
     """A weight, and since when the candidate had it."""
 
@@ -55,11 +65,12 @@ class Course:
         self.moves = [Moved(start, self.stage.weight)]
         self._analysis = analysis
         self._plan = plan
+        self._began = start + analysis.initial_delay
         self._now = start
         self._paused = NO_TIME
         self._held = NO_TIME
         self._held_since: datetime | None = None
-        self._last: AnalysisStatus | None = None
+        self._last: Word | None = None
         self._is_judged = False
 
     @property
@@ -81,15 +92,15 @@ class Course:
                 break
         self._now = max(self._now, moment)
 
-    def hear(self, verdict: AnalysisStatus) -> None:
+    def hear(self, word: Word) -> None:
         """A tick was judged, now."""
         if self.ending is not None:
             return
-        self._last, self._is_judged = verdict, True
-        if verdict.verdict is Verdict.FAIL:
-            self._end(Decision.ROLLED_BACK, verdict.message)
+        self._last, self._is_judged = word, True
+        if word.verdict is Verdict.FAIL:
+            self._end(Decision.ROLLED_BACK, word.message)
             return
-        if verdict.verdict is Verdict.HOLD and self.stage.kind is not StepKind.PAUSE:
+        if word.verdict is Verdict.HOLD and self.stage.kind is not StepKind.PAUSE:
             self._held_since = self._held_since or self._now
         elif self._held_since is not None:
             self._held += self._now - self._held_since
@@ -112,7 +123,7 @@ class Course:
             return None
         return max(self._now, self.since + (self.stage.hold or NO_TIME) + self._held)
 
-    def _data_allow(self, seen: AnalysisStatus) -> bool:
+    def _data_allow(self, seen: Word) -> bool:
         if seen.ticks < self._analysis.confirm or seen.samples < self._analysis.min_samples:
             return False
         return seen.verdict is Verdict.PASS or (seen.verdict is Verdict.CONTINUE and not self._plan.decides(self.stage))
@@ -120,7 +131,7 @@ class Course:
     def _end_of_analysis(self) -> datetime | None:
         if self._last is None or self.stage.kind is StepKind.PAUSE:
             return None
-        return self._last.started_at + self._analysis.max_duration + self._paused
+        return self._began + self._analysis.max_duration + self._paused
 
     def _decide_without_evidence(self) -> None:
         seen = self._last

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from serin import __version__
-from serin.cli import lint, presets, replay
+from serin.cli import lint, presets, replay, simulate
 from serin.cli.arguments import HelpFormatter
 from serin.cli.output import complain
 from serin.cli.problems import UNUSABLE, CommandError
@@ -50,5 +50,6 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(required=True, metavar="COMMAND", title="commands")
     lint.register(commands)
     presets.register(commands)
+    simulate.register(commands)
     replay.register(commands)
     return whole

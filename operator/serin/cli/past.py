@@ -58,7 +58,7 @@ def read_past(provider: MetricsProvider, target: Target, versions: Versions, beg
             "no tick lies between --start and --end: the first one is over an interval after --start and initialDelay"
         )
     before = history(began, interval)
-    ticks = _collect(provider, target, versions, (*before, *due))
+    ticks = collect(provider, target, versions, (*before, *due))
     past = Past(ticks[: len(before)], ticks[len(before) :])
     if all(_is_empty(tick) for tick in past.ticks):
         note = next((pair.note for tick in past.ticks for pair in tick.metrics.values() if pair.note), None)
@@ -70,9 +70,14 @@ def read_past(provider: MetricsProvider, target: Target, versions: Versions, beg
     return past
 
 
-def _collect(
+def collect(
     provider: MetricsProvider, target: Target, versions: Versions, due: tuple[datetime, ...]
 ) -> tuple[Tick, ...]:
+    """These ticks, oldest first, whatever is in them.
+
+    Raises:
+        UnusableInputError: Prometheus did not answer.
+    """
     collector = MetricsCollector(_Patient(provider), Meters(CollectorRegistry()))
     ticks: list[Tick] = []
     for first in range(0, len(due), AT_ONCE):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from serin.api.spec import Analysis
 from serin.api.status import AnalysisStatus
-from serin.cli.course import Course, Ending, Moved
+from serin.cli.course import Course, Ending, Moved, Word
 from serin.cli.past import Past
 from serin.judge import Counts, Judge, Pair, Tick, explain, freeze, in_step
 from serin.judge.split import totals
@@ -80,7 +80,7 @@ def replayed(rollout: Rollout, past: Past) -> Replay:
         judge.hear([(trial, _as_asked_for(tick, course.stage.weight) if rollout.split_is_believed else tick)])
         verdict = explain(trial)
         looks.append(Look(tick, stage, _share(tick.requests), verdict))
-        course.hear(verdict)
+        course.hear(Word(verdict.verdict, verdict.ticks, verdict.samples, verdict.message))
     course.until(rollout.end)
     trial.close()
     ending = course.close()
