@@ -25,7 +25,8 @@ from serin.cluster.errors import ApiError
 from serin.cluster.metrics import ClientMetrics
 from serin.cluster.reflector import Reflector
 from serin.cluster.resources import HTTP_ROUTE, ObjectKey
-from serin.metrics.preset import load_preset
+from serin.metrics.preset import Preset, load_preset
+from serin.metrics.signals import Signal, source
 
 REQUESTS_A_SECOND = 100.0
 EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -136,18 +137,20 @@ class World:
         return {"queries": self.queries, "lags": self.lags, "routes": routes}
 
 
-def _cells(expression: str, preset: Any) -> list[tuple[dict[str, str], float]]:
+def _cells(expression: str, preset: Preset) -> list[tuple[dict[str, str], float]]:
     """The labels beyond the revision's, and the share of the requests that each counts."""
-    if preset.latency.metric in expression:
+    if source(Signal.LATENCY, preset).metrics[0] in expression:
         below = [({"le": f"{edge:g}"}, min(1.0, 0.995 if edge >= 0.1 else edge * 9)) for edge in EDGES]
         return [*below, ({"le": "+Inf"}, 1.0)]
-    if preset.outcomes.metric in expression:
-        names = (preset.outcomes.predicted_label, preset.outcomes.actual_label)
+    outcomes = source(Signal.OUTCOMES, preset)
+    if outcomes.metrics[0] in expression:
+        names = outcomes.labels
         return [
             (dict(zip(names, pair, strict=True)), share)
             for pair, share in (("yy", 0.5), ("nn", 0.4), ("yn", 0.05), ("ny", 0.05))
         ]
-    return [({preset.requests.outcome_label: "ok"}, 0.999), ({preset.requests.outcome_label: "error"}, 0.001)]
+    (outcome,) = preset.requests.labels
+    return [({outcome: "success"}, 0.999), ({outcome: "error"}, 0.001)]
 
 
 @lru_cache(maxsize=256)
