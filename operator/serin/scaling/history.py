@@ -41,5 +41,25 @@ class History:
         """The same with a condition set."""
         return replace(self, conditions=with_condition(self.conditions, condition))
 
+    def compacted(self) -> "History":
+        """The same for any stabilization window in a few entries, to be kept where space is dear.
+
+        A recommendation that a later one equals or exceeds decides no maximum any more, and one that a later one
+        equals or undercuts no minimum: whatever is older leaves every window first. Scale events are added up, so
+        that none of them can be left out; their slots bound their number.
+        """
+        kept: list[PastRecommendation] = []
+        most = least = None
+        for past in sorted(self.recommendations, key=_time, reverse=True):
+            if most is None or least is None or past.replicas > most or past.replicas < least:
+                kept.append(past)
+                most = past.replicas if most is None else max(most, past.replicas)
+                least = past.replicas if least is None else min(least, past.replicas)
+        return replace(self, recommendations=tuple(reversed(kept)))
+
+
+def _time(past: PastRecommendation) -> datetime:
+    return past.at
+
 
 EMPTY = History()
