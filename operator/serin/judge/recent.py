@@ -79,8 +79,8 @@ def events(side: Side | None) -> float:
 
 def sound(pair: Pair) -> Pair:
     """The pair without what cannot have been measured."""
-    sides = (pair.candidate, pair.stable)
-    if all(side is None or side.sound for side in sides):
+    candidate, stable = pair.candidate, pair.stable
+    if (candidate is None or candidate.sound) and (stable is None or stable.sound):
         return pair
-    candidate, stable = (side if side and side.sound else None for side in sides)
+    candidate, stable = (side if side and side.sound else None for side in (candidate, stable))
     return Pair(candidate, stable, pair.note)

@@ -118,18 +118,19 @@ class Trial:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is said of each metric, once the data are there and the split is believed."""
-        return tuple(self._finding(hearing) for hearing in self.hearings)
+        doubt, verified = self.split_doubt, self.split_verified
+        return tuple(self._finding(hearing, doubt, verified=verified) for hearing in self.hearings)
 
-    def _finding(self, hearing: Hearing) -> Finding:
+    def _finding(self, hearing: Hearing, doubt: Doubt | None, *, verified: bool) -> Finding:
         look, found = self.look, hearing.measure.finding
         if look is None:
             return Finding.STARTING
         lacks = hearing.recent.lacks(hearing.measure.metric, look, confirm=self.analysis.confirm, alone=self.alone)
         if lacks is not None:
             return lacks
-        if self.split_verified or found is Finding.CATASTROPHIC or found.verdict not in {Verdict.PASS, Verdict.FAIL}:
+        if verified or found is Finding.CATASTROPHIC or found.verdict not in {Verdict.PASS, Verdict.FAIL}:
             return found
-        return Finding.UNVERIFIED if self.split_doubt is None else Finding.DOUBTED
+        return Finding.UNVERIFIED if doubt is None else Finding.DOUBTED
 
     @property
     def split_doubt(self) -> Doubt | None:
