@@ -11,6 +11,8 @@ from api.manifests import Wrong, examples, wrong_manifests
 from cli.manifest import canary, with_steps, write
 from serin.cli.main import main
 
+ACCURACY = {"name": "accuracy", "delta": "1%"}
+ERROR_RATE = {"name": "error-rate", "threshold": "1%"}
 KUBERNETES_OWN = (
     "supported values",
     "Required value",
@@ -152,6 +154,20 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Capture
         (with_steps({"weight": 10}, {"pause": {"duration": "9h"}}, {"weight": 20}), [], None, None),
         (canary(metrics=[{"name": "accuracy", "delta": "1%", "action": "Warn"}]), [], "nothing-rolls-back", "warning"),
         (canary(), ["--requests", "50/s"], None, None),
+        (
+            with_steps({"weight": 10}, metrics=[ACCURACY], minSamples=10),
+            ["--requests", "2/s"],
+            "cannot-pass",
+            "warning",
+        ),
+        (
+            with_steps({"weight": 10}, metrics=[ACCURACY], minSamples=10),
+            ["--requests", "2/s", "--baseline", "accuracy=10%"],
+            "cannot-pass",
+            "error",
+        ),
+        (canary(metrics=[ERROR_RATE], minSamples=1), ["--requests", "30/m"], "ticks-without-requests", "error"),
+        (canary(watch="30s"), [], "hold-shorter-than-confirm", "warning"),
         (canary(minSamples=2000), ["--requests", "50/s"], "min-samples-take-longer", "warning"),
         (canary(minSamples=100_000), ["--requests", "50/s"], "min-samples-out-of-reach", "error"),
         (canary(), ["--requests", "6/h"], "min-samples-out-of-reach", "error"),

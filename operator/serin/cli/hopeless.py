@@ -30,12 +30,13 @@ _SPARE = 1.5
 class Problem:
     """Why a plan is hopeless: the field to change, and what to write there.
 
-    rule: names the problem, for programs.
+    rule: names the problem, for programs. metric: the one whose share of bad events in stable matters, if one does.
     """
 
     rule: str
     path: FieldPath
     text: str
+    metric: str | None = None
 
 
 def problems(plan: Plan, healthy: Run, positions: Mapping[str, int]) -> list[Problem]:
@@ -104,6 +105,7 @@ def _breached_by_stable(plan: Plan, positions: Mapping[str, int]) -> Iterator[Pr
             (*ANALYSIS, "metrics", positions[metric.name]),
             f"{percent(rate)} of stable's events are bad, and the limit is {percent(metric.limit)}: a candidate that "
             "is as good as stable cannot pass; write a limit well above, or maxIncrease",
+            metric.name,
         )
 
 
@@ -153,6 +155,7 @@ def _undecided(plan: Plan, metric: AnalysisMetric, last: Leg, position: int) -> 
         f"{metric.name} does not pass by maxDuration ({format_duration(plan.analysis.max_duration)}), although the "
         f"candidate is as good as stable ({percent(rate)} bad, {100 * margin:.3g} points below what is tolerated; "
         f"{number(_events(plan, metric, last))} events of the candidate in the last step): {write}",
+        metric.name,
     )
 
 

@@ -133,7 +133,7 @@ def _probed_as_text(preset: Preset, probed: Sequence[Probed]) -> str:
         lines += ["", f"Revisions, by {', '.join(preset.label_names)}:", *(f"- {revision}" for revision in revisions)]
     for one in probed:
         if one.edges:
-            lines += ["", f"{one.wanted.metric} has its edges at {', '.join(one.edges)}"]
+            lines += ["", f"{one.wanted.metric} has its edges at {', '.join(one.edges_in_words)}"]
     scraped = [one.scraped_every for one in probed if one.scraped_every is not None]
     if scraped:
         every = max(scraped)

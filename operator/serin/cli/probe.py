@@ -33,14 +33,15 @@ class Probed:
     """What was found of one metric.
 
     series: how many, within the scope. problem: what is wrong, and what to do about it; None if nothing is.
-    revisions: by the values of the revision's labels. edges: of a histogram, the upper edges.
+    revisions: by the values of the revision's labels. edges: of a histogram, the upper edges but the infinite one; in
+        seconds, if it is one of durations.
     """
 
     wanted: SeriesWanted
     series: int
     problem: str | None
     revisions: tuple[str, ...] = ()
-    edges: tuple[str, ...] = ()
+    edges: tuple[float, ...] = ()
     scraped_every: timedelta | None = None
 
     @property
@@ -49,6 +50,11 @@ class Probed:
         if self.problem is None:
             return "there"
         return self.problem if self.wanted.needed else f"{self.problem} (may be well)"
+
+    @property
+    def edges_in_words(self) -> tuple[str, ...]:
+        """The edges as people write them."""
+        return tuple(f"{edge:g}" if self.wanted.unit_seconds is None else in_seconds(edge) for edge in self.edges)
 
     def to_dict(self) -> dict[str, Any]:
         """The same for programs."""
@@ -59,7 +65,7 @@ class Probed:
             "series": self.series,
             "problem": self.problem,
             "revisions": list(self.revisions),
-            "edges": list(self.edges),
+            "edges": list(self.edges_in_words),
             "scrapedEvery": None if self.scraped_every is None else format_duration(self.scraped_every),
         }
 
@@ -124,15 +130,16 @@ def _pattern(template: str, scope: Scope) -> str:
     return "".join(parts)
 
 
-def _edges(wanted: SeriesWanted, found: list[Found]) -> tuple[str, ...]:
+def _edges(wanted: SeriesWanted, found: list[Found]) -> tuple[float, ...]:
     if "le" not in wanted.labels:
         return ()
-    edges = sorted({float(one.labels["le"]) for one in found if one.labels.get("le")} - {inf})
-    unit = wanted.unit_seconds
-    return tuple(f"{edge:g}" if unit is None else _seconds(edge * unit) for edge in edges)
+    unit = 1.0 if wanted.unit_seconds is None else wanted.unit_seconds
+    edges = {float(one.labels["le"]) for one in found if one.labels.get("le")} - {inf}
+    return tuple(edge * unit for edge in sorted(edges))
 
 
-def _seconds(value: float) -> str:
+def in_seconds(value: float) -> str:
+    """A duration as people write it, such as 250ms or 1.5s."""
     return f"{value:g}s" if value >= 1 else f"{value * 1000:g}ms"
 
 

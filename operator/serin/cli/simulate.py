@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _traffic(options: argparse.Namespace, target: Target) -> Traffic:
     metrics = shares_of(target)
-    known = said(options, metrics)
+    known = said(options, (metric.name for metric in metrics))
     if options.prometheus is None:
         if known.requests is None:
             raise UnusableInputError(

@@ -15,7 +15,7 @@ from serin.judge.budget import alpha_of
 
 RISES = (0.005, 0.02, 0.1)
 """Of the regressions that are tried, in points as a share."""
-_HEALTHY, _WORSE = 15, 7
+HEALTHY, _WORSE = 15, 7
 """So many rollouts of each candidate are tried: what is told is the middle one's."""
 
 
@@ -109,14 +109,19 @@ def plan_of(target: Target, traffic: Traffic) -> Plan:
     return Plan(analysis, target.plan, budget, traffic)
 
 
+def healthy_run(plan: Plan) -> Run:
+    """The typical rollout of a candidate as good as stable, alone."""
+    return typical(run(plan, [None] * HEALTHY))
+
+
 def simulated(target: Target, plan: Plan, *, tells_steps: bool) -> Simulation:
     """Try candidates that are as good as stable, and worse ones.
 
     tells_steps: tell as well what each step can tell by itself.
     """
     worse = [Worse(metric.name, rise) for metric in plan.analysis.metrics for rise in RISES]
-    runs = run(plan, [None] * _HEALTHY + [one for one in worse for _ in range(_WORSE)])
-    healthy, others = runs[:_HEALTHY], runs[_HEALTHY:]
+    runs = run(plan, [None] * HEALTHY + [one for one in worse for _ in range(_WORSE)])
+    healthy, others = runs[:HEALTHY], runs[HEALTHY:]
     middle = typical(healthy)
     forecasts = tuple(
         Forecast(

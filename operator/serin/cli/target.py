@@ -44,16 +44,20 @@ def read_target(files: Sequence[str], *, namespace: str | None = None) -> Target
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise UnusableInputError(f"the API server would refuse it: {errors[0]}{more}; serin lint tells all")
-    return _target(document, ModelDeploymentSpec.model_validate(document.content["spec"]), namespace)
-
-
-def _target(document: Document, spec: ModelDeploymentSpec, namespace: str | None) -> Target:
-    plan = schedule(spec)
-    if spec.analysis is None or plan is None:
+    target = target_of(document, ModelDeploymentSpec.model_validate(document.content["spec"]), namespace=namespace)
+    if target is None:
         raise UnusableInputError(
             f"{document.title} has no spec.analysis, so its rollouts are not judged and there is nothing to try: "
             "write spec.traffic and spec.analysis"
         )
+    return target
+
+
+def target_of(document: Document, spec: ModelDeploymentSpec, *, namespace: str | None = None) -> Target | None:
+    """A valid ModelDeployment; None if its rollouts are not judged."""
+    plan = schedule(spec)
+    if spec.analysis is None or plan is None:
+        return None
     metadata = document.content["metadata"]
     return Target(
         document=document,

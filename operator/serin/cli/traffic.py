@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from serin.api.spec import AnalysisMetric, MetricKind, MetricName
+from serin.api.spec import AnalysisMetric, MetricName
 from serin.cli.arguments import Parser, rate, share
 from serin.cli.chance import Stream, Traffic
 from serin.cli.past import Versions, collect
@@ -61,18 +61,20 @@ def add_traffic(parser: Parser) -> None:
     )
 
 
-def said(options: argparse.Namespace, metrics: Iterable[AnalysisMetric]) -> Known:
+def said(options: argparse.Namespace, names: Iterable[str]) -> Known:
     """What the options say.
 
+    names: of the metrics that are shares of events.
+
     Raises:
-        UnusableInputError: they name a metric that there is not.
+        UnusableInputError: they name another one.
     """
-    names = [metric.name for metric in metrics if metric.kind is MetricKind.SHARE]
+    known = list(dict.fromkeys(names))
     for option, given in (("--baseline", options.baselines), ("--events", options.events)):
         for name, _ in given:
-            if name not in names:
+            if name not in known:
                 raise UnusableInputError(
-                    f"{option} {name}: found no such share of events, known are {', '.join(names)}"
+                    f"{option} {name}: found no such share of events, known are {', '.join(known) or 'none'}"
                 )
     return Known(options.requests, dict(options.events), dict(options.baselines))
 
