@@ -240,11 +240,10 @@ class _Growth:
     def __init__(self, terms: Table, state: Table, dispersions: Floats) -> None:
         self._terms, self._state = terms, state
         self._bounded = bool(np.isfinite(terms["ceiling"]).any())
-        self._least, self._most = dispersions.min(axis=0)[:, None], dispersions.max(axis=0)[:, None]
+        self._before, self._after = dispersions[:, :, None]
 
     def __call__(self, name: str, which: Flags, growth: Floats, cap: str) -> None:
-        # A gain is the least by the largest divisor, a loss is the most by the smallest.
-        tempered = growth / np.where(growth > 0, self._most[which], self._least[which])
+        tempered = np.minimum(growth / self._before[which], growth / self._after[which])
         grown = self._state[name][which] + np.minimum(tempered, self._terms[cap][which, None])
         if self._bounded:
             grown = np.clip(grown, *(self._terms[bound][which, None] for bound in ("floor", "ceiling")))
