@@ -11,8 +11,11 @@ import pytest
 from cli.manifest import with_steps, write
 from cli.past import BEFORE, CANDIDATE, STABLE, Version, time_text, write_past
 from metrics.real_prometheus import RealPrometheus, real_prometheus
-from serin.cli import replay
+from serin.cli import past, replay
+from serin.cli.live import PATIENCE
 from serin.cli.main import main
+from serin.metrics import PrometheusProvider
+from serin.metrics.provider import RangeQuery, Series
 
 STEPS = ({"weight": 5, "hold": "5m"}, {"weight": 20, "hold": "10m"})
 ERROR_RATE = {"name": "error-rate", "threshold": "2%"}
@@ -70,8 +73,34 @@ def test_a_healthy_past_is_promoted_when_its_steps_are_over(run: Run, capsys: py
         {"since": time_text(5 * MINUTE), "weight": 20},
     ]
     assert [tick["at"] for tick in said["ticks"]] == [time_text(MINUTE * half / 2) for half in range(1, 30)]
+    assert [tick["weight"] for tick in said["ticks"]] == [5] * 10 + [20] * 19
     assert {tick["share"] for tick in said["ticks"]} == {0.1}
     assert said["ticksNotJudged"] == 51
+
+
+def test_the_analysis_begins_after_its_initial_delay(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("healthy", "-o", "json", initialDelay="90s") == 0
+    assert answer(capsys)["ticks"][0]["at"] == time_text(2 * MINUTE)
+
+
+def test_a_long_past_is_read_in_pieces_and_in_no_hurry(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("healthy", "-o", "json") == 0
+    whole = answer(capsys)
+    asked: list[RangeQuery] = []
+
+    async def query_range(self: PrometheusProvider, query: RangeQuery) -> tuple[Series, ...]:
+        asked.append(query)
+        return await ask(self, query)
+
+    ask = PrometheusProvider.query_range
+    monkeypatch.setattr(PrometheusProvider, "query_range", query_range)
+    monkeypatch.setattr(past, "AT_ONCE", 50)
+    assert run("healthy", "-o", "json") == 0
+    assert answer(capsys) == whole
+    assert max((query.end - query.start) / query.step for query in asked) < 50
+    assert {query.timeout for query in asked} == {PATIENCE}
 
 
 def test_a_failing_past_is_rolled_back_and_every_number_of_it_is_told(

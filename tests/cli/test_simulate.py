@@ -26,6 +26,8 @@ ACCURACY = {"name": "accuracy", "delta": "1%"}
 QUERY = 'avg(queue{revision="$revision"})'
 WAIT = {"name": "wait", "gauge": QUERY, "maxIncrease": {"absolute": "5"}}
 SLOW = ["--requests", "2/s"]
+RARE = {"interval": "2m", "metrics": [ACCURACY]}
+"""Few ticks: each is tried many times."""
 
 
 def simulate(
@@ -137,18 +139,18 @@ def test_a_watch_is_a_step_at_which_the_candidate_stands_alone() -> None:
             "raise maxDuration to at least 40m",
         ),
         (
-            canary(metrics=[ERROR_RATE, ACCURACY], minSamples=5000),
+            canary(interval="2m", metrics=[ERROR_RATE, ACCURACY], minSamples=5000),
             ["--requests", "50", "--events", "accuracy=1/s"],
             "max-duration-too-short",
             "raise maxDuration to at least",
         ),
         (
-            with_steps({"weight": 50, "hold": "10m"}, metrics=[ERROR_RATE, ACCURACY], minSamples=5000),
+            with_steps({"weight": 50, "hold": "10m"}, interval="2m", metrics=[ERROR_RATE, ACCURACY], minSamples=5000),
             ["--requests", "50", "--events", "accuracy=1/s"],
             "min-samples-out-of-reach",
             "or lower minSamples to 35",
         ),
-        (canary(metrics=[ACCURACY]), SLOW, "cannot-pass", "accuracy does not pass by maxDuration (2h)"),
+        (canary(**RARE), SLOW, "cannot-pass", "accuracy does not pass by maxDuration (2h)"),
     ],
 )
 def test_a_hopeless_plan_is_refused_with_what_to_change(
@@ -170,15 +172,15 @@ def test_each_advice_alone_is_enough(tmp_path: Path, capsys: pytest.CaptureFixtu
         return {"weight": 5, "hold": "10m"}, {"weight": weight, "hold": "20m"}
 
     slow = ["--requests", "15/s", "--baseline", "accuracy=10%"]
-    code, said = simulate(with_steps(*steps(10), metrics=[ACCURACY]), tmp_path, capsys, *slow)
+    code, said = simulate(with_steps(*steps(10), **RARE), tmp_path, capsys, *slow)
     assert code == 1
     (problem,) = said["problems"]
     advice = dict(re.findall(r"(maxDuration|weight|delta) to ([0-9a-z.%]+)", problem["advice"]))
     assert set(advice) == {"maxDuration", "weight", "delta"}
     for manifest in (
-        with_steps(*steps(10), metrics=[ACCURACY], maxDuration=advice["maxDuration"]),
-        with_steps(*steps(int(advice["weight"])), metrics=[ACCURACY]),
-        with_steps(*steps(10), metrics=[ACCURACY | {"delta": advice["delta"]}]),
+        with_steps(*steps(10), **RARE, maxDuration=advice["maxDuration"]),
+        with_steps(*steps(int(advice["weight"])), **RARE),
+        with_steps(*steps(10), **(RARE | {"metrics": [ACCURACY | {"delta": advice["delta"]}]})),
     ):
         assert simulate(manifest, tmp_path, capsys, *slow)[0] == 0
 
