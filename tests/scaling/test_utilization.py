@@ -87,23 +87,39 @@ def test_unready_pods_do_not_count_on_scale_down() -> None:
     ("seen", "replicas", "target", "values", "proposed"),
     [
         pytest.param(
-            but(pods(3), p0=hot("p0")), 3, 30, (300, 500, 700), 4,
+            but(pods(3), p0=hot("p0")),
+            3,
+            30,
+            (300, 500, 700),
+            4,
             id="unready pods: only when r > 1 -> 0: (0 + 500 + 700) is 40 % of 30 %, ceil(1.33 * 3)",
         ),
         pytest.param(
-            but(pods(3), p1=hot("p1"), p2=hot("p2")), 3, 30, (400, 500, 700), 3,
+            but(pods(3), p1=hot("p1"), p2=hot("p2")),
+            3,
+            30,
+            (400, 500, 700),
+            3,
             id="r2 = 13/30 on the other side of 1: no scale",
         ),
         pytest.param(
-            but(pods(3), p0=replace(pod("p0"), phase="Pending")), 3, 30, (None, 500, 700), 4,
+            but(pods(3), p0=replace(pod("p0"), phase="Pending")),
+            3,
+            30,
+            (None, 500, 700),
+            4,
             id="a pending pod is unready, and counts as one of n",
         ),
         pytest.param(
-            but(pods(2), p0=pod("p0", ready="False", since=3600)), 2, 50, (0, 550), 2,
+            but(pods(2), p0=pod("p0", ready="False", since=3600)),
+            2,
+            50,
+            (0, 550),
+            2,
             id="r = 1.1 > 1 is not decided before the unready one is filled in",
         ),
     ],
-)  # fmt: skip
+)
 def test_unready_pods_count_as_idle_on_scale_up(
     seen: tuple[Pod, ...], replicas: int, target: int, values: tuple[int | None, ...], proposed: int
 ) -> None:
