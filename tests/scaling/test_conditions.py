@@ -154,18 +154,31 @@ def test_scaling_active_although_some_are_invalid() -> None:
         pytest.param(queued(5), 4, 9, "True/TooManyReplicas", LimitType.MAX_REPLICAS, id="TooManyReplicas"),
         pytest.param(queued(), 3, 9, "True/ScaleUpLimit", LimitType.POLICY, id="ScaleUpLimit"),
         pytest.param(
-            queued(minimum=2, behavior=Behavior(scale_down=ScalingRules(0))), 5, 1, "True/TooFewReplicas",
-            LimitType.MIN_REPLICAS, id="TooFewReplicas",
+            queued(minimum=2, behavior=Behavior(scale_down=ScalingRules(0))),
+            5,
+            1,
+            "True/TooFewReplicas",
+            LimitType.MIN_REPLICAS,
+            id="TooFewReplicas",
         ),
         pytest.param(
-            queued(behavior=Behavior(scale_down=ScalingRules(0, policies=(Policy(PolicyType.PODS, 1, 60),)))), 5, 1,
-            "True/ScaleDownLimit", LimitType.POLICY, id="ScaleDownLimit",
+            queued(behavior=Behavior(scale_down=ScalingRules(0, policies=(Policy(PolicyType.PODS, 1, 60),)))),
+            5,
+            1,
+            "True/ScaleDownLimit",
+            LimitType.POLICY,
+            id="ScaleDownLimit",
         ),
         pytest.param(
-            queued(6, behavior=Behavior()), 5, 6, "False/DesiredWithinRange", None, id="True iff desired != stabilised",
+            queued(6, behavior=Behavior()),
+            5,
+            6,
+            "False/DesiredWithinRange",
+            None,
+            id="True iff desired != stabilised",
         ),
     ],
-)  # fmt: skip
+)
 def test_scaling_limited(spec: AutoscalerSpec, current: int, length: int, limited: str, kind: LimitType | None) -> None:
     """False DesiredWithinRange; True TooFewReplicas, TooManyReplicas, ScaleUpLimit, ScaleDownLimit."""
     result = once(spec, current, queue(length))
