@@ -7,7 +7,7 @@ import pytest
 
 from judge.streams import ERROR_RATE, LATENCY, analysis, at, judged, only, pair, tick, ticks
 from serin.api.status import Verdict
-from serin.judge import Counts, Pair, Tick
+from serin.judge import Counts, Judge, Pair, Tick
 
 GOOD = ((0, 100), (2, 400))
 BAD = ((30, 100), (2, 400))
@@ -92,3 +92,8 @@ def test_unsound_counts_are_no_counts() -> None:
     assert Counts(3, 3).sound
     for unsound in (Counts(nan, 1), Counts(0, nan), Counts(-1, 1), Counts(2, 1), Counts(0, -1), Counts(0, inf)):
         assert not unsound.sound
+
+
+def test_a_look_at_nothing_is_nothing() -> None:
+    """All rollouts of a look may end while it is heard."""
+    Judge().hear([])

@@ -24,6 +24,17 @@ def test_timed_pause_ends_by_itself(healthy: Simulator) -> None:
     assert healthy.split[new] == 50
 
 
+def test_a_pause_does_not_use_up_max_duration(healthy: Simulator) -> None:
+    steps = [{"weight": 10, "hold": "1m"}, {"pause": {"duration": "1h"}}, {"weight": 50}]
+    new = roll_out(healthy, strategy={"canary": {"steps": steps}}, analysis={**ANALYSIS, "maxDuration": "10m"})
+    healthy.verdict = Verdict.CONTINUE
+    healthy.pass_time(3661)
+    assert healthy.status.paused is None
+    assert healthy.split[new] == 50
+    healthy.pass_time(541)
+    assert healthy.status.stable == new
+
+
 def test_paused_in_the_spec_stops_the_time_of_the_step(healthy: Simulator) -> None:
     new = roll_out(healthy)
     healthy.pass_time(30)

@@ -33,6 +33,8 @@ class Judge:
 
     def hear(self, looks: Sequence[tuple[Trial, Tick]]) -> None:
         """Take in one answered tick of each of these trials, and find what follows."""
+        if not looks:
+            return
         intake = Intake()
         for trial, tick in looks:
             trial.take(tick, intake)

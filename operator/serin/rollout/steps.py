@@ -123,7 +123,7 @@ def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
     elif not route.settled:
         hold(draft, "RouteChanged")
         wait_for_route(draft, route.message, refused=route.refused)
-    elif _analysis_overdue(draft):
+    elif stage.kind is not StepKind.PAUSE and _analysis_overdue(draft):
         _decide_without_evidence(draft, plan, stage)
     elif _analysis_holds(draft) and stage.kind is not StepKind.PAUSE:
         hold(draft, ANALYSIS_HOLDS)
