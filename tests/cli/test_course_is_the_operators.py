@@ -23,6 +23,7 @@ PLANS = {
     "promoted": (WEIGHTS, {"maxDuration": "4m", "onInconclusive": "Promote"}),
     "rolled back": (WEIGHTS, {"maxDuration": "4m", "onInconclusive": "Rollback"}),
     "pauses": (PAUSES, {"maxDuration": "1h"}),
+    "long pause": ([{"weight": 10}, {"pause": {"duration": "5m"}}, {"weight": 50}], {"maxDuration": "3m"}),
     "watch": (WEIGHTS, {"maxDuration": "1h", "watch": "70s"}),
 }
 

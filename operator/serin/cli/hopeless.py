@@ -153,7 +153,7 @@ def _undecided(plan: Plan, metric: AnalysisMetric, last: Leg, position: int) -> 
         "cannot-pass",
         (*ANALYSIS, "metrics", position),
         f"{metric.name} does not pass by maxDuration ({format_duration(plan.analysis.max_duration)}), although the "
-        f"candidate is as good as stable ({percent(rate)} bad, {100 * margin:.3g} points below what is tolerated; "
+        f"candidate is as good as stable ({percent(rate)} bad, {percent(rate + margin)} are tolerated; "
         f"{number(_events(plan, metric, last))} events of the candidate in the last step): {write}",
         metric.name,
     )
