@@ -64,7 +64,8 @@ class ScriptedCollector:
     @property
     def times(self) -> list[list[float]]:
         """What was asked for, in seconds since the start."""
-        return [[(at - START).total_seconds() for at in subject.due if at > START] for subject in self.asked]
+        due = [[(at - START).total_seconds() for at in subject.due] for subject in self.asked]
+        return [seconds for seconds in due if seconds[-1] > 0]  # what stable did before is asked for apart
 
 
 @asynccontextmanager
@@ -176,12 +177,32 @@ def test_a_long_gap_that_cannot_be_filled_is_tried_once_a_tick(monkeypatch: pyte
     monkeypatch.setattr(desk_module, "MOST_TICKS_AT_ONCE", 2)
 
     async def story() -> None:
-        collector = ScriptedCollector(broken=lambda at: True)
+        collector = ScriptedCollector(broken=lambda at: at > START)
         async with running(collector) as (desk, time, told):
             time.set(START + timedelta(seconds=21))
             desk.follow(KEY, "uid", SPEC, status_of("first"))
             await until(lambda: told)
             await until(lambda: time.sleepers == [START + timedelta(seconds=24) + DELAY])
+        assert collector.times == [[4.0, 8.0]]
+
+    asyncio.run(story())
+
+
+def test_nothing_is_judged_before_all_that_stable_did_before_is_known() -> None:
+    async def story() -> None:
+        collector = ScriptedCollector(broken=lambda at: at == START - timedelta(seconds=4))
+        async with running(collector) as (desk, time, told):
+            desk.follow(KEY, "uid", SPEC, status_of("first"))
+            await come(desk, time, told, 5)
+            judgement = desk.judgement(KEY)
+            assert judgement is not None
+            assert (judgement.analysis.reason, judgement.analysis.ticks) == ("PrometheusUnavailable", 0)
+            assert collector.times == []
+            collector.broken = lambda at: False
+            await come(desk, time, told, 9)
+            judgement = desk.judgement(KEY)
+            assert judgement is not None
+            assert judgement.analysis.ticks == 2
         assert collector.times == [[4.0, 8.0]]
 
     asyncio.run(story())

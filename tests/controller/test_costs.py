@@ -148,7 +148,7 @@ async def queries_of_a_tick(number: int) -> int:
         desk.follow(ObjectKey("ml", f"model-{index}"), f"uid-{index}", spec, began)
     task = asyncio.create_task(desk.run())
     counts = []
-    for _ in range(3):
+    for _ in range(4):  # the first looks ask for stable's history besides
         before = len(provider.queries)
         for _ in range(30):
             time.advance(1)

@@ -6,8 +6,8 @@ they are asked for again, like those of an outage, in the same queries.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any, Protocol
@@ -28,6 +28,8 @@ ANALYZED = frozenset({Phase.PROGRESSING, Phase.PAUSED})
 MOST_TICKS_AT_ONCE = 500
 """Of a long gap so many ticks are asked for at a time: Prometheus refuses more than 11,000 points a series. Nothing is
 judged before all of them are there: the verdict on half a log is that of a time gone by."""
+MOST_HISTORIES_AT_ONCE = 100
+"""Where hundreds of rollouts begin in one tick, others need the event loop and the memory, too."""
 
 
 class Collector(Protocol):
@@ -65,6 +67,7 @@ class Course:
     """One candidate under analysis.
 
     known_until: the newest tick that was answered, like all before it; asked_until: the newest that was asked for.
+    problem: why the history is not known yet, from which stable's habits are learned before anything is judged.
     told: what was last passed on, and at which tick.
     """
 
@@ -74,6 +77,7 @@ class Course:
     known_until: datetime | None = None
     asked_until: datetime | None = None
     has_learned: bool = False
+    problem: str | None = None
     told: tuple[Summary, Step | None] | None = None
     told_at: datetime | None = None
     judgement: Judgement | None = None
@@ -89,20 +93,12 @@ class Course:
         known_until = self.known_until or rollout.before_first
         return ticks_between(known_until, now - delay, rollout.analysis.interval, rollout.phase)
 
-    def history(self) -> tuple[datetime, ...]:
-        """The ticks before the analysis that stable's habits are still to be learned from."""
-        return () if self.has_learned else history(self.rollout.started_at, self.rollout.analysis.interval)
-
-    def take(self, answered: Sequence[Tick]) -> tuple[Tick, ...]:
-        """Keep what was answered: learn from the history once all of it is known; give back what is to be judged."""
-        rollout = self.rollout
-        judged = tuple(tick for tick in answered if tick.at > rollout.before_first)
-        if judged:
-            self.known_until = judged[-1].at
-            if not self.has_learned:
-                self.has_learned = True
-                self.trial.learn([tick for tick in answered if tick.at <= rollout.started_at])
-        return judged
+    def learn(self, ticks: Sequence[Tick]) -> None:
+        """Learn stable's habits, once all of the history is known: after a restart the same must be learned."""
+        self.problem = next((tick.problem for tick in ticks if tick.problem is not None), None)
+        if self.problem is None:
+            self.has_learned = True
+            self.trial.learn(ticks)
 
     def missed(self, step: Step | None) -> bool:
         """Whether a tick of this step was taken for one of the step before: it was told of too late."""
@@ -186,30 +182,50 @@ class AnalysisDesk:
             for course in self.courses.values()
             if course.next_look(self.delay) <= now and (missing := course.missing(now, self.delay))
         ]
-        subjects = [_subject(course, course.history() + missing[:MOST_TICKS_AT_ONCE]) for course, missing in asked]
-        try:
-            answers = await self.collector.collect(subjects)
-        except Exception as error:
-            # Whatever goes wrong while looking is missing data: it holds rollouts, and the next tick looks again.
-            logger.exception("The metrics of %d rollouts could not be collected", len(subjects))
-            answers = {
-                subject.key: tuple(Tick(at=at, problem=f"{type(error).__name__}: {error}") for at in subject.due)
-                for subject in subjects
-            }
+        await self._learn([course for course, _ in asked if not course.has_learned])
+        answers = await self._collect(
+            [_subject(course, missing[:MOST_TICKS_AT_ONCE]) for course, missing in asked if course.has_learned]
+        )
         # What was asked for one candidate says nothing of another that took its place meanwhile.
         heard = [(course, missing) for course, missing in asked if self.courses.get(course.key) is course]
-        await self._take([(course, missing, answers.get(course.key, ())) for course, missing in heard])
+        await self._take(
+            [
+                (course, missing, answers.get(course.key) or (Tick(missing[-1], problem=course.problem),))
+                for course, missing in heard
+            ]
+        )
+
+    async def _learn(self, newcomers: Sequence[Course]) -> None:
+        """What stable did before: asked apart, for it is long, and no query of the others' must become as long."""
+        for start in range(0, len(newcomers), MOST_HISTORIES_AT_ONCE):
+            some = newcomers[start : start + MOST_HISTORIES_AT_ONCE]
+            answers = await self._collect([_history_of(course) for course in some])
+            for course in some:
+                if self.courses.get(course.key) is course:
+                    course.learn(answers[course.key])
+
+    async def _collect(self, subjects: Sequence[Subject]) -> Mapping[SubjectKey, Sequence[Tick]]:
+        """The answers for these; what goes wrong while looking is missing data, and the next tick looks again."""
+        if not subjects:
+            return {}
+        try:
+            return await self.collector.collect(subjects)
+        except Exception as error:
+            logger.exception("The metrics of %d rollouts could not be collected", len(subjects))
+            problem = f"{type(error).__name__}: {error}"
+            return {subject.key: tuple(Tick(at=at, problem=problem) for at in subject.due) for subject in subjects}
 
     async def _take(self, heard: Sequence[tuple[Course, Sequence[datetime], Sequence[Tick]]]) -> None:
         """Keep what was answered up to the first gap; what lies behind the gap is shown, and asked for again."""
         judged, logs = [], []
         for course, missing, ticks in heard:
             answered = tuple(takewhile(lambda tick: tick.problem is None, ticks))
-            taken = course.take(answered)
-            logs.append((course, taken))
+            logs.append((course, answered))
+            if answered:
+                course.known_until = answered[-1].at
             behind_gap = ticks[len(answered) :]
-            catching_up = 0 < len(taken) < len(missing) and not behind_gap
-            course.asked_until = taken[-1].at if catching_up else missing[-1]
+            catching_up = 0 < len(answered) < len(missing) and not behind_gap
+            course.asked_until = answered[-1].at if catching_up else missing[-1]
             if not catching_up:
                 judged.append((course, behind_gap[-1] if behind_gap else None))
         await self._hear(logs)
@@ -283,6 +299,13 @@ def _step(status: ModelDeploymentStatus) -> Step | None:
     if status.step is None or status.step.since is None:
         return None
     return Step(since=status.step.since, weight=status.weight or 0)
+
+
+def _history_of(course: Course) -> Subject:
+    """Stable alone, before the analysis."""
+    rollout = course.rollout
+    due = history(rollout.started_at, rollout.analysis.interval)
+    return replace(_subject(course, due), candidate=rollout.stable)
 
 
 def _subject(course: Course, due: tuple[datetime, ...]) -> Subject:

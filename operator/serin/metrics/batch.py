@@ -13,8 +13,9 @@ from serin.metrics.subject import Subject
 
 MAX_SUBJECTS = 2000
 """Rollouts in one query."""
-MAX_POINTS = 200_000
-"""Rollouts times ticks in one query: a long outage is filled in pieces."""
+MAX_POINTS = 10_000
+"""Rollouts times ticks in one query: a history or a long outage is read in pieces. Each point is two versions' worth of
+series, a dozen for a histogram, and an answer takes some hundred bytes of memory for each."""
 MAX_SELECTOR = 300
 """Characters of a label's regular expression. It stands in the query five times, and the query in the URL: in all below
 8,000 characters, of which proxies in front of Prometheus (nginx, Apache) refuse more."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,7 +40,7 @@ class _Element(BaseModel):
     values: list[tuple[float, float]]
 
 
-_ANSWER = TypeAdapter(list[_Element])
+_ELEMENT = TypeAdapter(_Element)
 
 
 _TOO_LARGE = (
@@ -141,7 +142,7 @@ class PrometheusProvider:
                 },
                 timeout=seconds,
             )
-            return tuple(_series(element, query) for element in _ANSWER.validate_python(answer))
+            return tuple(_series(_ELEMENT.validate_python(element), query) for element in _consumed(answer))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _in_words(error, seconds) from error
 
@@ -163,6 +164,15 @@ class PrometheusProvider:
         self._sessions.add(session)
         self._local.client = _Client(session, api, now)
         return api
+
+
+def _consumed(answer: Any) -> Iterator[Any]:
+    """The elements, each let go before the next: a long answer need not be in memory twice."""
+    if not isinstance(answer, list):
+        raise TypeError("not a list of series")
+    answer.reverse()
+    while answer:
+        yield answer.pop()
 
 
 def _series(element: _Element, query: RangeQuery) -> Series:
