@@ -1,6 +1,6 @@
 """The conditions of an autoscaler, with upstream's types and reasons."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -39,7 +39,8 @@ def with_condition(conditions: Conditions, new: Condition) -> Conditions:
     """The conditions with this one set: in its old place or at the end, with its old time if the status is the same."""
     for index, old in enumerate(conditions):
         if old.type == new.type:
-            kept = replace(new, since=old.since) if old.status == new.status else new
+            since = old.since if old.status == new.status else new.since
+            kept = Condition(new.type, new.status, new.reason, new.message, since)
             return (*conditions[:index], kept, *conditions[index + 1 :])
     return (*conditions, new)
 

@@ -39,7 +39,8 @@ class History:
 
     def told(self, condition: Condition) -> "History":
         """The same with a condition set."""
-        return replace(self, conditions=with_condition(self.conditions, condition))
+        conditions = with_condition(self.conditions, condition)
+        return History(self.recommendations, self.scale_ups, self.scale_downs, conditions, self.last_scale)
 
     def compacted(self) -> "History":
         """The same for any stabilization window in a few entries, to be kept where space is dear.

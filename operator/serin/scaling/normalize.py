@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from serin.scaling.behavior import Behavior, effective_down, effective_up
-from serin.scaling.conditions import Condition, ConditionType, Status, with_condition
+from serin.scaling.conditions import Condition, ConditionType, Status
 from serin.scaling.history import History
 from serin.scaling.limits import Bound, Range, limit
 from serin.scaling.policies import Changes, limit_rate
@@ -83,10 +83,7 @@ def _normalized(wanted: Wanted, stabilized: Stabilized, reason: str, replicas: i
     status = Status.FALSE if replicas == stabilized.replicas else Status.TRUE
     if bound.type is not None:
         limits.append(Limit(bound.type, stabilized.replicas, replicas))
-    conditions = wanted.history.conditions
-    conditions = with_condition(conditions, Condition(ConditionType.ABLE_TO_SCALE, Status.TRUE, *able, wanted.now))
-    conditions = with_condition(
-        conditions, Condition(ConditionType.SCALING_LIMITED, status, bound.reason, bound.message, wanted.now)
-    )
-    history = replace(wanted.history, recommendations=stabilized.recommendations, conditions=conditions)
+    history = replace(wanted.history, recommendations=stabilized.recommendations)
+    history = history.told(Condition(ConditionType.ABLE_TO_SCALE, Status.TRUE, *able, wanted.now))
+    history = history.told(Condition(ConditionType.SCALING_LIMITED, status, bound.reason, bound.message, wanted.now))
     return Normalized(replicas, tuple(limits), history)

@@ -1,6 +1,6 @@
 """What pods request of a resource, in milli-units (upstream's `calculateRequests`)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from serin.scaling.errors import InvalidMetricError
 from serin.scaling.pods import Container, Pod
@@ -39,10 +39,11 @@ def _of_container(container: Container, pod: Pod, resource: str) -> int:
     return request
 
 
-def _lasting(pod: Pod) -> Iterator[Container]:
+def _lasting(pod: Pod) -> tuple[Container, ...]:
     """Containers + restartable init containers."""
-    yield from pod.containers
-    yield from (container for container in pod.init_containers if container.restartable)
+    if not pod.init_containers:
+        return pod.containers
+    return (*pod.containers, *(container for container in pod.init_containers if container.restartable))
 
 
 def _whole_pod(pod: Pod, resource: str) -> int:

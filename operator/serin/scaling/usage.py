@@ -10,9 +10,9 @@ def whole_pods(usages: Iterable[PodUsage], resource: str) -> dict[str, PodSample
     """Whole-pod resource value needs every container's usage (else the pod is missing)."""
     samples = {}
     for usage in usages:
-        amounts = [amounts.get(resource) for amounts in usage.containers.values()]
-        known = [amount for amount in amounts if amount is not None]
-        if known and len(known) == len(amounts):
+        containers = usage.containers
+        known = [amounts[resource] for amounts in containers.values() if resource in amounts]
+        if known and len(known) == len(containers):
             samples[usage.pod] = PodSample(wrap64(sum(known)), usage.timestamp, usage.window)
     return samples
 
