@@ -40,6 +40,7 @@ def healthy(_: int) -> Floats:
 class World:
     """One world.
 
+    about: what happens in it, for the page.
     requests: of both versions together, each second.
     candidate, stable: their shares of bad events in a tick.
     scatter: Binomial, Overdispersed or Bursts.
@@ -49,6 +50,7 @@ class World:
     """
 
     name: str
+    about: str
     requests: float = 50.0
     candidate: Shares = healthy
     stable: Shares = healthy
@@ -161,22 +163,56 @@ def _cold(tick: int) -> Floats:
     return changed
 
 
+_QUIET = "fewer events than any verdict needs: 12 requests a minute, and less than one of them for the candidate"
+_NORMAL = "two good versions"
+
 WORLDS = (
-    *(World(f"healthy, {requests:g} requests/s", requests) for requests in (0.2, 5.0, 50.0, 500.0)),
-    World("healthy, overdispersed", scatter="Overdispersed"),
-    World(f"healthy, bursts of {BURST}", scatter="Bursts"),
-    World("an outage that both share", candidate=_outage, stable=_outage),
-    World("cold start", candidate=_cold, warm_up=2),
-    World("Prometheus fails now and then", outages=True),
-    World("no traffic reaches the candidate", reached=False),
-    World("errors +0.5 points", candidate=Worse(ERROR, 0.005), onset=0),
-    World("errors +2 points", candidate=Worse(ERROR, 0.02), onset=0),
-    World("errors +10 points", candidate=Worse(ERROR, 0.10), onset=0),
-    World("errors +2 points, 5 requests/s", 5.0, candidate=Worse(ERROR, 0.02), onset=0),
-    World("errors +2 points, late", candidate=Worse(ERROR, 0.02, after=15), onset=15),
-    World("errors +4 points, over 20 ticks", candidate=Worse(ERROR, 0.04, ramp=20), onset=0),
-    World("latency +20 %", candidate=Worse(LATENCY, _slower(1.2)), onset=0),
-    World("latency +100 %", candidate=Worse(LATENCY, _slower(2.0)), onset=0),
-    World("accuracy -1 point", candidate=Worse(ACCURACY, 0.01), onset=0),
-    World("accuracy -3 points", candidate=Worse(ACCURACY, 0.03), onset=0),
+    World("healthy, 0.2 requests/s", _QUIET, 0.2),
+    *(World(f"healthy, {requests:g} requests/s", _NORMAL, requests) for requests in (5.0, 50.0, 500.0)),
+    World(
+        "healthy, overdispersed",
+        "every share varies from minute to minute, for each version by itself, as a beta distribution with "
+        f"a + b = {CONCENTRATION:g}",
+        scatter="Overdispersed",
+    ),
+    World(f"healthy, bursts of {BURST}", f"bad events come {BURST} at a time", scatter="Bursts"),
+    World(
+        "an outage that both share",
+        "for six minutes 30 % of both versions' requests fail, and as many are slow",
+        candidate=_outage,
+        stable=_outage,
+    ),
+    World(
+        "cold start",
+        "50 points more of the candidate's requests are slow in the first minute, then 25, 12.5 and 6.25; who can be "
+        "told of a warm-up is told of two minutes",
+        candidate=_cold,
+        warm_up=2,
+    ),
+    World("Prometheus fails now and then", "5 % of the looks are not answered, and once six in a row", outages=True),
+    World("no traffic reaches the candidate", "the proxy ignores the weights", reached=False),
+    World("errors +0.5 points", "1.5 % instead of 1 % fail", candidate=Worse(ERROR, 0.005), onset=0),
+    World("errors +2 points", "3 % fail", candidate=Worse(ERROR, 0.02), onset=0),
+    World("errors +10 points", "11 % fail", candidate=Worse(ERROR, 0.10), onset=0),
+    World("errors +2 points, 5 requests/s", "3 % fail", 5.0, candidate=Worse(ERROR, 0.02), onset=0),
+    World(
+        "errors +2 points, late", "good for fifteen minutes, then 3 % fail", candidate=Worse(ERROR, 0.02, 15), onset=15
+    ),
+    World(
+        "errors +4 points, over 20 ticks",
+        "from 1 % to 5 % within twenty minutes",
+        candidate=Worse(ERROR, 0.04, ramp=20),
+        onset=0,
+    ),
+    *(
+        World(
+            f"latency +{by * 100 - 100:.0f} %",
+            f"every request takes {by:g} times as long: {(HEALTHY[LATENCY] + _slower(by)) * 100:.1f} % are slow",
+            candidate=Worse(LATENCY, _slower(by)),
+            onset=0,
+        )
+        for by in (1.2, 2.0)
+    ),
+    World("accuracy -1 point", "9 % instead of 8 % are wrong", candidate=Worse(ACCURACY, 0.01), onset=0),
+    World("accuracy -3 points", "11 % are wrong", candidate=Worse(ACCURACY, 0.03), onset=0),
 )
