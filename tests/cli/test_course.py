@@ -25,11 +25,13 @@ def course(*steps: dict[str, Any], **analysis: Any) -> Course:
     return Course(spec.analysis, plan, START)
 
 
-def hear(under_way: Course, minute: float, verdict: Verdict, *, ticks: int = 9, samples: float = 1000) -> None:
+def hear(
+    under_way: Course, minute: float, verdict: Verdict, *, ticks: int = 9, samples: float = 1000, within: bool = True
+) -> None:
     """A verdict, so many minutes after the start."""
     at = START + minute * MINUTE
     under_way.until(at)
-    under_way.hear(Word(verdict, ticks, samples, "so it is"))
+    under_way.hear(Word(verdict, ticks, samples, "so it is", lambda: within))
 
 
 def minutes(at: datetime) -> float:
@@ -123,12 +125,15 @@ def test_at_max_duration_the_user_s_choice_decides_and_pauses_do_not_count(choic
     assert (one.ending.decision, minutes(one.ending.at)) == (decision, 90)
 
 
-def test_at_max_duration_a_sound_estimate_in_the_last_step_promotes() -> None:
+@pytest.mark.parametrize(("within", "decision"), [(True, Decision.PROMOTED), (False, Decision.PAUSED)])
+def test_at_max_duration_an_estimate_within_the_limits_in_the_last_step_promotes(
+    within: bool, decision: Decision
+) -> None:
     one = course({"weight": 10}, maxDuration="30m", initialDelay="0s")
-    hear(one, 29, Verdict.CONTINUE)
+    hear(one, 29, Verdict.CONTINUE, within=within)
     one.until(START + 31 * MINUTE)
     assert one.ending is not None
-    assert one.ending.decision is Decision.PROMOTED
+    assert one.ending.decision is decision
 
 
 def test_without_more_data_it_is_undecided_and_says_where_it_stood() -> None:

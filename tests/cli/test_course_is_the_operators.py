@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rollout.simulator import ANALYSIS, Simulator, roll_out
 from serin.api.spec import ModelDeploymentSpec
-from serin.api.status import AnalysisStatus, Phase, Verdict
+from serin.api.status import AnalysisStatus, MetricStatus, Phase, Verdict
 from serin.cli.course import Course, Decision, Word
 from serin.rollout.schedule import schedule
 from serin.rollout.world import Judgement
@@ -33,6 +33,7 @@ words = st.builds(
     ticks=st.sampled_from([2, 3, 9]),
     samples=st.sampled_from([49.0, 50.0, 500.0]),
     message=st.just("so it is"),
+    is_within_limits=st.booleans().map(lambda within: lambda: within),
 )
 
 
@@ -47,6 +48,10 @@ class Judged(Simulator):
         step, candidate = self.status.step, self.status.candidate
         assert step is not None
         assert candidate is not None
+        estimate = 0.01 if word.is_within_limits() else 0.03
+        metric = MetricStatus(
+            name="error-rate", verdict=word.verdict, reason="Simulated", message="", limit=0.02, estimate=estimate
+        )
         seen = AnalysisStatus(
             revision=candidate,
             started_at=started_at,
@@ -56,6 +61,7 @@ class Judged(Simulator):
             message=word.message,
             ticks=word.ticks,
             samples=word.samples,
+            metrics=(metric,),
         )
         self.word = Judgement(seen, step.since)
         self.settle()

@@ -12,7 +12,7 @@ from typing import Any
 from serin.api.action import ActionName, RolloutActionSpec
 from serin.api.children import Owner, revision_in, revision_name
 from serin.api.spec import ModelDeploymentSpec
-from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Phase, Verdict
+from serin.api.status import AnalysisStatus, MetricStatus, ModelDeploymentStatus, Phase, Verdict
 from serin.rollout import plan
 from serin.rollout.actions import (
     Action,
@@ -86,6 +86,7 @@ class Simulator:
     verdict: Verdict | None = None
     ticks: int = 100
     samples: float = 1000.0
+    metrics: tuple[MetricStatus, ...] = ()
     accept_routes: bool = True
     actions: list[Action] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -251,6 +252,7 @@ class Simulator:
             message=f"simulated {self.verdict}",
             ticks=self.ticks,
             samples=self.samples,
+            metrics=self.metrics,
         )
         return Judgement(analysis, step.since or self.now)
 

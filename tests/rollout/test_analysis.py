@@ -3,7 +3,7 @@
 import pytest
 
 from rollout.simulator import ANALYSIS, Simulator, phase_of, roll_out
-from serin.api.status import Phase, Verdict
+from serin.api.status import MetricStatus, Phase, Verdict
 
 
 def test_failure_rolls_back_in_one_write_and_is_remembered(healthy: Simulator) -> None:
@@ -84,6 +84,35 @@ def test_only_a_pass_promotes(healthy: Simulator) -> None:
 def test_without_a_decision_max_duration_does_what_the_user_said(healthy: Simulator, choice: str, phase: Phase) -> None:
     roll_out(healthy, analysis={**ANALYSIS, "maxDuration": "10m", "onInconclusive": choice})
     healthy.verdict = Verdict.HOLD
+    healthy.pass_time(601)
+    assert phase_of(healthy) is phase
+
+
+@pytest.mark.parametrize(
+    ("estimate", "action", "phase"),
+    [
+        (0.01, "Rollback", Phase.HEALTHY),
+        (0.03, "Rollback", Phase.PAUSED),
+        (None, "Rollback", Phase.PAUSED),
+        (0.03, "Warn", Phase.HEALTHY),
+    ],
+)
+def test_at_max_duration_only_estimates_within_the_limits_promote(
+    healthy: Simulator, estimate: float | None, action: str, phase: Phase
+) -> None:
+    roll_out(healthy, analysis={**ANALYSIS, "maxDuration": "10m"})
+    healthy.metrics = (
+        MetricStatus(
+            name="error-rate",
+            verdict=Verdict.CONTINUE,
+            reason="Undecided",
+            message="",
+            action=action,
+            limit=0.02,
+            estimate=estimate,
+        ),
+    )
+    healthy.verdict = Verdict.CONTINUE
     healthy.pass_time(601)
     assert phase_of(healthy) is phase
 

@@ -187,6 +187,12 @@ class AnalysisStatus(Model):
     metrics: Annotated[tuple[MetricStatus, ...], Field(max_length=16), UniqueBy("name")] = ()
     """What each metric says."""
 
+    @property
+    def is_within_limits(self) -> bool:
+        """Whether the estimate of each metric that may roll back is known and within its limit."""
+        deciding = [metric for metric in self.metrics if metric.action == "Rollback"]
+        return all(metric.estimate is not None and metric.estimate <= metric.limit for metric in deciding)
+
 
 class Rejected(Model):
     """The revision that was turned away; nothing tries it again until the spec changes or a retry."""

@@ -13,7 +13,7 @@ import numpy as np
 from serin.api.spec import Analysis, MetricAction
 from serin.api.status import BudgetStatus, Verdict
 from serin.cli.course import Course, Decision, Ending, Word
-from serin.judge import Counts, Judge, Pair, Tick, Trial, in_step, summarize
+from serin.judge import Counts, Judge, Pair, Tick, Trial, explain, in_step, summarize
 from serin.judge.split import totals
 from serin.rollout.schedule import Schedule, Stage
 
@@ -139,7 +139,16 @@ class Run:
         self.passing = frozenset(passing)
         for name in passing:
             self.passed.setdefault(name, Passed(at - START, self._events.get(name, 0.0)))
-        self.course.hear(Word(summary.verdict, self.trial.ticks, self.trial.samples, summary.reason))
+        trial = self.trial
+        self.course.hear(
+            Word(
+                summary.verdict,
+                trial.ticks,
+                trial.samples,
+                summary.reason,
+                lambda: explain(trial).is_within_limits,
+            )
+        )
 
 
 def typical(runs: Sequence[Run]) -> Run:

@@ -4,6 +4,7 @@ It goes by the same rules as `serin.rollout.steps`. Nothing is waited for but ti
 route is accepted at once, and a pause that only a person ends is ended at once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -36,12 +37,17 @@ class Ending:
 
 @dataclass(frozen=True)
 class Word:
-    """What the judge says of a tick, as far as it moves a rollout. ticks, samples: of the present step."""
+    """What the judge says of a tick, as far as it moves a rollout.
+
+    ticks, samples: of the present step. is_within_limits: tells whether the estimates are; it is asked for only when
+        that decides.
+    """
 
     verdict: Verdict
     ticks: int
     samples: float
     message: str
+    is_within_limits: Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,7 @@ class Course:
             and self._is_judged
             and seen.verdict in {Verdict.PASS, Verdict.CONTINUE}
             and seen.samples >= self._analysis.min_samples
+            and seen.is_within_limits()
         )
         why = f"the data decided nothing within maxDuration; {self._last_word}"
         if (is_last and sound) or self._analysis.on_inconclusive is OnInconclusive.PROMOTE:

@@ -80,11 +80,16 @@ def replayed(rollout: Rollout, past: Past) -> Replay:
         judge.hear([(trial, _as_asked_for(tick, course.stage.weight) if rollout.split_is_believed else tick)])
         verdict = explain(trial)
         looks.append(Look(tick, stage, _share(tick.requests), verdict))
-        course.hear(Word(verdict.verdict, verdict.ticks, verdict.samples, verdict.message))
+        course.hear(word_of(verdict))
     course.until(rollout.end)
     trial.close()
     ending = course.close()
     return Replay(analysis, tuple(looks), tuple(course.moves), ending, len(past.ticks) - len(looks))
+
+
+def word_of(verdict: AnalysisStatus) -> Word:
+    """What of a verdict moves a rollout."""
+    return Word(verdict.verdict, verdict.ticks, verdict.samples, verdict.message, lambda: verdict.is_within_limits)
 
 
 def _as_asked_for(tick: Tick, weight: int) -> Tick:

@@ -193,7 +193,8 @@ def _decide_without_evidence(draft: Draft, plan: Schedule, stage: Stage) -> None
         return
     seen, step = judgement.analysis, draft.status.step
     in_step = step is not None and judgement.step_since == step.since
-    sound = seen.verdict in {Verdict.PASS, Verdict.CONTINUE} and seen.samples >= analysis.min_samples and in_step
+    undisputed = seen.verdict in {Verdict.PASS, Verdict.CONTINUE} and seen.is_within_limits
+    sound = undisputed and seen.samples >= analysis.min_samples and in_step
     why = f"the data decided nothing within maxDuration; the last word: {seen.message}"
     if (plan.after(stage) is None and sound) or analysis.on_inconclusive is OnInconclusive.PROMOTE:
         start_promotion(draft, "analysis.maxDuration is over")
