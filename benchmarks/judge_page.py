@@ -167,8 +167,9 @@ How sure these numbers are: where none of {rollouts:,} was rolled back, the true
 - **Bursts and overdispersion.** Where failures come together, or vary more than chance lets them, evidence is tempered
   by how much they did, and the promise holds only approximately: see those two worlds. Stronger bursts than these were
   not tried.
-- **A fault that comes and goes**, correlated clients, retries, and rates that change while one version's counts wait for
-  the other's first event are not simulated. What is proved and what is not is on the page about [evidence](evidence.md).
+- **A fault that comes and goes**, correlated clients, retries, and rates that change while one version's counts wait
+  for the other's first event are not simulated. What is proved and what is not is on the page about
+  [evidence](evidence.md).
 - It is a promise about rolling back, not about finding: a difference within the limits is not looked for.
 - The others are judged by one setting each, not by the best that an expert could make of them in each world, and by
   their rules as they were read, not by their programs.
