@@ -78,14 +78,14 @@ def test_no_pods_at_all_is_an_error_only_outside_tolerance() -> None:
         pytest.param(4, 4401, 5, 1101, id="else ceil(usage/target), reported rounded up"),
         pytest.param(4, 3600, 4, 900, id="within below"),
         pytest.param(4, 1500, 2, 375, id="down"),
-        pytest.param(0, 1500, 2, MIN_INT64, id="statusReplicas 0: r = Inf, ceil(usage/target)"),
-        pytest.param(0, 0, 0, MIN_INT64, id="statusReplicas 0: r = NaN, never within"),
+        pytest.param(0, 1500, 2, 0, id="statusReplicas 0: r = Inf, ceil(usage/target)"),
+        pytest.param(0, 0, 0, 0, id="statusReplicas 0: r = NaN, never within"),
     ],
 )
 def test_average_value(rule: object, status: int, usage: int, proposed: int, reported: int) -> None:
     """`r = usage/(target*statusReplicas)`; `within(r) ? statusReplicas : ceil(usage/target)`.
 
-    Reported usage = ceil(usage/statusReplicas); of zero replicas it is what Go on amd64 makes of Inf and NaN.
+    Reported usage = ceil(usage/statusReplicas), 0 when statusReplicas is 0.
     """
     assert callable(rule)
     outcome = rule(observed(pods(9), 7, status=status), usage, 1000)

@@ -42,11 +42,11 @@ def object_average_replicas(observed: Observed, usage: int, target: int) -> Outc
     """Object AverageValue: `r = usage/(target*statusReplicas)`; `within(r) ? statusReplicas : ceil(usage/target)`.
 
     statusReplicas 0 gives r = Inf/NaN, never within -> ceil(usage/target). A result beyond int32 does not saturate: it
-    becomes the smallest int32, as Go on amd64 converts it; and so does a reported usage that is none.
+    becomes the smallest int32, as Go on amd64 converts it.
     """
     replicas = observed.status_replicas
     ratio = divide(usage, float(target) * float(replicas))
-    current = Current(average_value=ceil64(divide(usage, replicas)))
+    current = Current(average_value=average_of(usage, replicas))
     if observed.tolerances.within(ratio):
         return Outcome(replicas, current, ratio, Hold.TOLERANCE)
     return Outcome(ceil32(divide(usage, target)), current, ratio)
@@ -59,12 +59,20 @@ def external_average_replicas(observed: Observed, usage: int, target: int) -> Ou
     """
     replicas = observed.status_replicas
     ratio = divide(usage, float(target) * float(replicas))
-    reported = MAX_INT64 if float(usage) >= float(MAX_INT64) else ceil64(divide(usage, replicas))
+    reported = MAX_INT64 if float(usage) >= float(MAX_INT64) else average_of(usage, replicas)
     current = Current(average_value=reported)
     if observed.tolerances.within(ratio):
         return Outcome(replicas, current, ratio, Hold.TOLERANCE)
     wanted = divide(usage, target)
     return Outcome(MAX_INT32 if wanted > MAX_INT32 else ceil32(wanted), current, ratio)
+
+
+def average_of(usage: int, replicas: int) -> int:
+    """Reported usage = ceil(usage/statusReplicas), 0 when statusReplicas is 0.
+
+    There, upstream converts Inf or NaN to int64, of which Go says that the result depends on the machine.
+    """
+    return ceil64(divide(usage, replicas)) if replicas else 0
 
 
 def external_total(values: Iterable[int]) -> int:
