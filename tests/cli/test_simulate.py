@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cli.manifest import canary, with_steps, write
-from cli.past import STABLE, Version, write_past
+from cli.past import CANDIDATE, STABLE, Version, write_past
 from metrics.real_prometheus import RealPrometheus, real_prometheus
 from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import Verdict
@@ -217,6 +217,7 @@ def prometheus() -> Iterator[RealPrometheus]:
     with real_prometheus(ensure_built()["prometheus"]) as server:
         start = datetime.now(UTC) - timedelta(minutes=40)
         write_past(server, Version(STABLE, 20, 0.01), start=start)
+        write_past(server, Version(STABLE, 20, 0.01), Version(CANDIDATE, 10, 0.01), model="torn", start=start)
         yield server
 
 
@@ -236,6 +237,20 @@ def test_traffic_and_rates_of_stable_are_measured(
     assert said["metrics"][0]["eventsPerSecond"] == pytest.approx(200)
 
 
+def test_the_stable_version_is_the_one_that_gets_the_requests(
+    prometheus: RealPrometheus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = canary(metrics=[{"name": "error-rate", "threshold": "2%"}])
+    code, said = simulate(manifest, tmp_path, capsys, "--prometheus", prometheus.url)
+    assert code == 0
+    assert said["requestsPerSecond"] == pytest.approx(20, rel=0.05)
+    for name, told in (("torn", f"{STABLE} 67%, {CANDIDATE} 33%"), ("nobody", "no request of default/nobody")):
+        manifest["metadata"]["name"] = name
+        file = write(tmp_path / "md.yaml", manifest)
+        assert main(["simulate", "-f", file, "--prometheus", prometheus.url]) == 2
+        assert told in capsys.readouterr().err
+
+
 def test_what_cannot_be_measured_must_be_said(
     prometheus: RealPrometheus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -252,7 +267,7 @@ def test_what_cannot_be_measured_must_be_said(
     ("arguments", "told"),
     [
         ([], "say how much traffic there will be"),
-        (["--prometheus", "http://127.0.0.1:1"], "say which it is with --stable"),
+        (["--prometheus", "http://127.0.0.1:1"], "cannot be reached"),
         (["--requests", "1", "--baseline", "errors=1%"], "known are error-rate, latency, accuracy"),
     ],
 )

@@ -12,14 +12,15 @@ from serin.cli.output import say, say_json
 from serin.cli.problems import FINE, FOUND, UnusableInputError
 from serin.cli.simulate_text import Told, as_json, as_text
 from serin.cli.simulated import plan_of, shares_of, simulated
+from serin.cli.stable import stable_revision
 from serin.cli.target import Target, read_target
 from serin.cli.traffic import add_traffic, given_traffic, measured_traffic, said
 
 DESCRIPTION = """\
 Tell what a rollout would take, and refuse one that is hopeless. The operator's own judge hears some
 rollouts by chance, at the traffic that is given (--requests, --baseline, --events) or that a
-Prometheus has measured of the stable version in the last minutes (--prometheus, --stable; what is
-given overrules what is measured). What is told is the middle of them: half take longer.
+Prometheus has measured of the stable version in the last minutes (--prometheus; what is given
+overrules what is measured). What is told is the middle of them: half take longer.
 
 It shows how long each step lasts, with the candidate's requests in it; of each metric, when a
 candidate as good as stable first passes, when one that is worse by 0.5, 2 and 10 points from its
@@ -42,7 +43,10 @@ def register(commands: Subparsers) -> None:
     add_traffic(parser)
     add_prometheus(parser, required=False)
     parser.add_argument(
-        "--stable", metavar="REVISION", help="with --prometheus: the version to measure, as its series are labeled"
+        "--stable",
+        metavar="REVISION",
+        help="with --prometheus: the version to measure, as its series are labeled (default: the one that gets the "
+        "requests)",
     )
     parser.add_argument("--namespace", metavar="NAME", help="where its series are, if not in the manifest's namespace")
     parser.add_argument("--by-step", action="store_true", help="tell as well what each step can tell by itself")
@@ -77,14 +81,10 @@ def _traffic(options: argparse.Namespace, target: Target) -> Traffic:
                 "say how much traffic there will be: --requests 50/s, or --prometheus to measure it"
             )
         return given_traffic(metrics, known, known.requests)
-    if options.stable is None:
-        raise UnusableInputError(
-            "--prometheus measures the stable version: say which it is with --stable, such as "
-            f"$(kubectl get modeldeployment {target.name} -o jsonpath='{{.status.stable}}')"
-        )
     with connected(address(options)) as provider:
+        stable = options.stable or stable_revision(provider, target)
         return measured_traffic(
-            provider, target, metrics, known, stable=options.stable, now=datetime.now(UTC).replace(microsecond=0)
+            provider, target, metrics, known, stable=stable, now=datetime.now(UTC).replace(microsecond=0)
         )
 
 
