@@ -27,7 +27,7 @@ class Judge:
     def open(self, analysis: Analysis, *, budget: BudgetStatus, candidate: str, began: datetime) -> Trial:
         """A candidate that nothing is known of yet. Close it when its rollout is over.
 
-        budget: what was frozen when the analysis began, see `serin.judge.budget.budget_of`.
+        budget: what was frozen when the analysis began, see `serin.judge.budget.freeze`.
         """
         return Trial(analysis, self._processes, budget=budget, candidate=candidate, began=began)
 
