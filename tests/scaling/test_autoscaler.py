@@ -60,6 +60,11 @@ def test_outside_of_the_range(
     assert result.history.recommendations == (PastRecommendation(current, NOW),)
 
 
+@pytest.mark.parametrize("current", [5, 20])
+def test_at_the_ends_of_the_range_metrics_are_looked_at(current: int) -> None:
+    assert once(queued(20, 5), current, queue(current)).proposal == current
+
+
 def test_min_replicas_nil_is_1() -> None:
     spec = queued(minimum=None)
     assert spec.minimum == 1
