@@ -107,10 +107,7 @@ def is_within(trial: Trial) -> bool:
     found = summarize(trial)
     if not found.enough or found.verdict not in {Verdict.PASS, Verdict.CONTINUE}:
         return False
-    return all(
-        metric.estimate is not None and metric.limit is not None and metric.estimate <= metric.limit
-        for metric in explain(trial).metrics
-    )
+    return explain(trial).is_within_limits
 
 
 def tick_of(look: Look, number: int) -> Tick:
