@@ -2,14 +2,15 @@
 
 import random
 from dataclasses import replace
+from itertools import zip_longest
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.streams import ACCURACY, ERROR_RATE, LATENCY, START, analysis, at, judged, pair
-from serin.api.spec import MetricAction
+from judge.streams import ACCURACY, ERROR_RATE, LATENCY, START, analysis, at, heard, judged, pair
+from serin.api.spec import Analysis, MetricAction
 from serin.api.status import Verdict
-from serin.judge import Counts, Pair, Tick
+from serin.judge import Counts, Judge, Pair, Step, Tick, Trial, explain, freeze
 
 POLICY = analysis(ERROR_RATE, LATENCY, ACCURACY)
 NAMES = ("error-rate", "latency", "accuracy")
@@ -93,3 +94,41 @@ def test_every_metric_is_reported_with_a_reason(log: list[Tick], weight: int) ->
     for metric in status.metrics:
         assert metric.reason
         assert metric.message
+
+
+POLICIES = [
+    POLICY,
+    analysis(),
+    analysis({"name": "error-rate", "maxIncrease": {"absolute": "1%"}, "critical": True}, LATENCY, ACCURACY),
+]
+
+
+def hear(judge: Judge, trials: list[tuple[Trial, list[Tick]]]) -> None:
+    """Each tick of all trials at once."""
+    for looks in zip_longest(*(log for _, log in trials)):
+        due = [(trial, tick) for (trial, _), tick in zip(trials, looks, strict=True) if tick is not None]
+        for trial, tick in due:
+            if tick.problem is not None:
+                trial.miss(tick)
+        judge.hear([(trial, tick) for trial, tick in due if tick.problem is None])
+
+
+@given(st.lists(st.tuples(st.sampled_from(POLICIES), tick_logs()), min_size=2, max_size=4))
+@settings(deadline=None, max_examples=40)
+def test_trials_that_are_heard_at_once_are_judged_as_each_alone(rollouts: list[tuple[Analysis, list[Tick]]]) -> None:
+    judge = Judge()
+
+    def opened(policy: Analysis) -> Trial:
+        trial = judge.open(policy, budget=freeze(policy, steps=3), candidate="8f21c0a97e", began=START)
+        trial.enter(Step(START, 20))
+        return trial
+
+    # What others left behind in the rows that they no longer need is nothing to those who get them.
+    before = [(opened(policy), log) for policy, log in reversed(rollouts)]
+    hear(judge, before)
+    for trial, _ in before:
+        trial.close()
+    trials = [(opened(policy), log) for policy, log in rollouts]
+    hear(judge, trials)
+    for (trial, _), (policy, log) in zip(trials, rollouts, strict=True):
+        assert explain(trial) == explain(heard(policy, log))
