@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +37,19 @@ class RealPrometheus:
 
 @contextmanager
 def real_prometheus(
-    program: Path, configuration: str = "", *, web: Path | None = None, trust: ssl.SSLContext | None = None
+    program: Path,
+    configuration: str = "",
+    *,
+    flags: Sequence[str] = (),
+    web: Path | None = None,
+    trust: ssl.SSLContext | None = None,
 ) -> Iterator[RealPrometheus]:
     """Run Prometheus with this configuration and data of its own; nothing is left behind.
 
     Args:
         program: the server.
         configuration: what it scrapes.
+        flags: more of the command line.
         web: a file that says who may ask it and how.
         trust: how to ask whether it is ready, if it serves HTTPS.
     """
@@ -60,6 +66,7 @@ def real_prometheus(
                 "--web.enable-remote-write-receiver",
                 "--log.level=error",
                 *((f"--web.config.file={web}",) if web else ()),
+                *flags,
             ],
             stderr=subprocess.DEVNULL,
         )

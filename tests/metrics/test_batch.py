@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 
 from metrics.subjects import ACCURACY, ERROR_RATE, LATENCY, NOW, analysis, shifted, subject
 from serin.metrics import Subject
-from serin.metrics.batch import MAX_POINTS, MAX_SUBJECTS, batches
+from serin.metrics.batch import MAX_POINTS, MAX_SUBJECTS, batches, halves
 from serin.metrics.promql import any_of, counted, duration, escape_regex, quote, selector
 from serin.metrics.signals import Signal
 
 
 def test_one_query_answers_the_error_rate_and_the_split() -> None:
     planned = list(batches([subject(policy=analysis(ERROR_RATE))]))
-    assert [batch.signal for batch in planned] == [Signal.REQUESTS]
+    assert [batch.kind.signal for batch in planned] == [Signal.REQUESTS]
 
 
 def test_requests_are_asked_for_even_if_no_metric_is_about_them() -> None:
     planned = list(batches([subject(policy=analysis(ACCURACY))]))
-    assert {(batch.signal, batch.preset.name) for batch in planned} == {
+    assert {(batch.kind.signal, batch.kind.preset) for batch in planned} == {
         (Signal.OUTCOMES, "contract"),
         (Signal.REQUESTS, "contract"),
     }
@@ -29,7 +29,7 @@ def test_requests_are_asked_for_even_if_no_metric_is_about_them() -> None:
 
 def test_the_gateway_counts_the_requests_if_a_metric_reads_it() -> None:
     policy = analysis({**LATENCY, "source": "Gateway"}, ERROR_RATE)
-    planned = {(batch.signal, batch.preset.name) for batch in batches([subject(policy=policy)])}
+    planned = {(batch.kind.signal, batch.kind.preset) for batch in batches([subject(policy=policy)])}
     assert planned == {(Signal.LATENCY, "contour"), (Signal.REQUESTS, "contour"), (Signal.REQUESTS, "contract")}
 
 
@@ -61,7 +61,7 @@ def test_intervals_and_phases_are_apart() -> None:
 
 def test_an_outage_is_filled_with_one_range() -> None:
     late, punctual = subject("late", due=5), subject("punctual")
-    (requests,) = (batch for batch in batches([late, punctual]) if batch.signal is Signal.REQUESTS)
+    (requests,) = (batch for batch in batches([late, punctual]) if batch.kind.signal is Signal.REQUESTS)
     assert (requests.query.start, requests.query.end) == (NOW - timedelta(minutes=2), NOW)
     assert requests.query.step == timedelta(seconds=30)
 
@@ -93,7 +93,40 @@ def test_names_too_many_to_write_out_are_narrowed_by_what_they_share() -> None:
     policy = analysis({**ERROR_RATE, "source": "Gateway"})
     many = [subject(f"model-{n}", policy=policy) for n in range(200)]
     (batch,) = batches(many)
-    assert 'envoy_cluster_name=~"ml_.*"' in batch.query.expression
+    beginnings = "|".join(f"ml_model-{digit}" for digit in range(1, 10))
+    assert f'envoy_cluster_name=~"(ml_model-0|{beginnings}).*"' in batch.query.expression
+
+
+def test_half_of_many_rollouts_reads_other_series_than_the_other_half() -> None:
+    many = [subject(f"model-{n:03}", policy=analysis(ERROR_RATE)) for n in range(200)]
+    (batch,) = batches(many)
+    first, second = halves(batch)
+    assert 'serin_model=~"(model-00|model-01|' in first.query.expression
+    assert "model-10" not in first.query.expression
+    assert 'serin_model=~"(model-10|' in second.query.expression
+    assert (first.subjects + second.subjects, first.query.start) == (batch.subjects, batch.query.start)
+
+
+def test_a_range_is_halved_before_its_rollouts_are() -> None:
+    (batch,) = batches([subject(due=5, policy=analysis(ERROR_RATE)), subject("churn", policy=analysis(ERROR_RATE))])
+    first, second = halves(batch)
+    assert [(part.query.start, part.query.end) for part in (first, second)] == [
+        (NOW - timedelta(minutes=2), NOW - timedelta(minutes=1)),
+        (NOW - timedelta(seconds=30), NOW),
+    ]
+    assert first.subjects == second.subjects == batch.subjects
+
+
+def test_one_tick_of_one_rollout_has_no_halves() -> None:
+    (batch,) = batches([subject(policy=analysis(ERROR_RATE))])
+    assert halves(batch) == ()
+
+
+def test_every_server_is_asked_for_its_own_rollouts() -> None:
+    ours = subject(policy=analysis(ERROR_RATE))
+    theirs = subject("churn", policy=analysis(ERROR_RATE).model_copy(update={"prometheus": "mimir"}))
+    planned = list(batches([ours, theirs]))
+    assert [(batch.query.server, batch.subjects) for batch in planned] == [("default", (ours,)), ("mimir", (theirs,))]
 
 
 def test_names_are_never_read_as_a_query() -> None:

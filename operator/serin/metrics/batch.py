@@ -1,12 +1,14 @@
 """One query for many rollouts: which are needed, for whom, and over which times."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from urllib.parse import quote_plus
 
 from serin.metrics.preset import Preset, load_preset
-from serin.metrics.promql import any_of, counted, escape_regex, selector
+from serin.metrics.promql import any_of, counted, quote, selector
 from serin.metrics.provider import RangeQuery
 from serin.metrics.signals import HISTOGRAMS, Signal, refusal, signal_of, source
 from serin.metrics.subject import Subject
@@ -16,70 +18,108 @@ MAX_SUBJECTS = 2000
 MAX_POINTS = 10_000
 """Rollouts times ticks in one query: a history or a long outage is read in pieces. Each point is two versions' worth of
 series, a dozen for a histogram, and an answer takes some hundred bytes of memory for each."""
-MAX_SELECTOR = 300
-"""Characters of a label's regular expression. It stands in the query five times, and the query in the URL: in all below
-8,000 characters, of which proxies in front of Prometheus (nginx, Apache) refuse more."""
+MAX_SELECTOR = 350
+"""Characters of a label's regular expression in a URL. It stands in the query five times, and the query in the URL: in
+all below 8,000 characters, of which proxies in front of Prometheus (nginx, Apache) refuse more."""
 
 TIMEOUT_OF_INTERVAL = 0.8
 """The next tick must not wait for the answer to this one."""
+
+
+class Kind(NamedTuple):
+    """What is counted, by the series of which preset, and which server is asked for it."""
+
+    server: str
+    signal: Signal
+    preset: str
 
 
 @dataclass(frozen=True)
 class Batch:
     """One query, and the rollouts that it answers for."""
 
-    signal: Signal
+    kind: Kind
     preset: Preset
     subjects: tuple[Subject, ...]
     query: RangeQuery
 
+    @property
+    def points(self) -> int:
+        """Rollouts times ticks."""
+        return len(self.subjects) * ((self.query.end - self.query.start) // self.query.step + 1)
 
-def needs(subject: Subject) -> set[tuple[Signal, str]]:
-    """The signals that a rollout reads, each with the name of its preset."""
-    read = {(Signal.REQUESTS, subject.requests_preset.name)}
+
+def needs(subject: Subject) -> set[Kind]:
+    """What a rollout reads."""
+    server = subject.analysis.prometheus
+    read = {Kind(server, Signal.REQUESTS, subject.requests_preset.name)}
     for metric in subject.analysis.metrics:
         signal, preset = signal_of(metric), subject.preset_of(metric)
         if signal is not None and refusal(metric, preset) is None:
-            read.add((signal, preset.name))
+            read.add(Kind(server, signal, preset.name))
     return read
 
 
-def batches(subjects: Iterable[Subject]) -> Iterator[Batch]:
-    """The fewest queries that answer for all: one per signal, preset, interval and phase of the grid."""
-    groups: dict[tuple[Signal, str, timedelta, timedelta], list[Subject]] = defaultdict(list)
+def batches(subjects: Iterable[Subject], most: Mapping[Kind, int] | None = None) -> Iterator[Batch]:
+    """The fewest queries that answer for all: one per server, signal, preset, interval and phase of the grid.
+
+    Args:
+        subjects: the rollouts that are due.
+        most: of what a server found too large, how many points to ask for at once.
+    """
+    groups: dict[tuple[Kind, timedelta, timedelta], list[Subject]] = defaultdict(list)
     for subject in subjects:
         interval = subject.analysis.interval
         phase = timedelta(seconds=subject.due[-1].timestamp()) % interval
-        for signal, name in needs(subject):
-            groups[signal, name, interval, phase].append(subject)
-    for (signal, name, interval, _), members in sorted(groups.items(), key=lambda group: group[0]):
-        preset = load_preset(name)
-        for chunk in _chunks(sorted(members, key=lambda subject: subject.key)):
-            expression = _expression(signal, preset, interval, chunk)
-            for start, end in _spans(chunk, interval):
-                yield Batch(
-                    signal, preset, chunk, RangeQuery(expression, start, end, interval, interval * TIMEOUT_OF_INTERVAL)
-                )
+        for kind in needs(subject):
+            groups[kind, interval, phase].append(subject)
+    for (kind, interval, _), members in sorted(groups.items(), key=lambda group: group[0]):
+        points = min(MAX_POINTS, (most or {}).get(kind, MAX_POINTS))
+        for chunk in _chunks(sorted(members, key=lambda subject: subject.key), min(MAX_SUBJECTS, points)):
+            for start, end in _spans(chunk, interval, points):
+                yield _batch(kind, chunk, start, end)
 
 
-def _chunks(members: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
-    for start in range(0, len(members), MAX_SUBJECTS):
-        yield tuple(members[start : start + MAX_SUBJECTS])
+def halves(batch: Batch) -> tuple[Batch, ...]:
+    """Two queries that together answer for the same, over half the time or for half the rollouts; none for one tick
+    of one rollout."""
+    query, middle = batch.query, len(batch.subjects) // 2
+    if query.start < query.end:
+        last = query.start + (query.end - query.start) // query.step // 2 * query.step
+        return (
+            replace(batch, query=replace(query, end=last)),
+            replace(batch, query=replace(query, start=last + query.step)),
+        )
+    parts = (batch.subjects[:middle], batch.subjects[middle:])
+    return tuple(_batch(batch.kind, part, query.start, query.end) for part in parts) if middle else ()
 
 
-def _spans(chunk: Sequence[Subject], interval: timedelta) -> Iterator[tuple[datetime, datetime]]:
+def _chunks(members: Sequence[Subject], length: int) -> Iterator[tuple[Subject, ...]]:
+    for start in range(0, len(members), length):
+        yield tuple(members[start : start + length])
+
+
+def _spans(chunk: Sequence[Subject], interval: timedelta, points: int) -> Iterator[tuple[datetime, datetime]]:
     start = min(subject.due[0] for subject in chunk)
     last = max(subject.due[-1] for subject in chunk)
-    length = interval * (max(1, MAX_POINTS // len(chunk)) - 1)
+    length = interval * (max(1, points // len(chunk)) - 1)
     while start <= last:
         yield start, min(start + length, last)
         start += length + interval
 
 
+def _batch(kind: Kind, chunk: tuple[Subject, ...], start: datetime, end: datetime) -> Batch:
+    """One query for rollouts of the same interval."""
+    preset, interval = load_preset(kind.preset), chunk[0].analysis.interval
+    expression = _expression(kind.signal, preset, interval, chunk)
+    query = RangeQuery(expression, start, end, interval, interval * TIMEOUT_OF_INTERVAL, server=kind.server)
+    return Batch(kind, preset, chunk, query)
+
+
 def _expression(signal: Signal, preset: Preset, interval: timedelta, chunk: Sequence[Subject]) -> str:
     read = source(signal, preset)
     matchers = {**read.only, **_matchers(preset, chunk)}
-    if signal is Signal.FEATURES and len(wanted := _features(chunk)) <= MAX_SELECTOR:
+    if signal is Signal.FEATURES and _fits(wanted := _features(chunk)):
         matchers[read.labels[0]] = wanted
     # The total of a histogram falls whenever its server restarts; its buckets, many more, need not be looked at.
     telling = matchers | {"le": r"\+Inf"} if signal in HISTOGRAMS else matchers
@@ -114,12 +154,26 @@ def _matchers(preset: Preset, chunk: Sequence[Subject]) -> dict[str, str]:
         matchers[label] = any_of(values)
         if label in preset.revision.extract:
             matchers[label] = f".*({matchers[label]}).*"
-        if len(matchers[label]) > MAX_SELECTOR:
-            matchers[label] = ".+" if label in preset.revision.extract else _prefixes(values)
+        if not _fits(matchers[label]):
+            matchers[label] = ".+" if label in preset.revision.extract else _beginnings(values)
     return matchers
 
 
-def _prefixes(values: Sequence[str]) -> str:
-    """A pattern for many values by their first part, such as a namespace before `_`; anything if that is no shorter."""
-    prefixes = "|".join(sorted({escape_regex(value.split("_")[0]) + "_.*" for value in values if "_" in value}))
-    return prefixes if prefixes and len(prefixes) <= MAX_SELECTOR else ".+"
+def _fits(pattern: str) -> bool:
+    return len(quote_plus(quote(pattern))) <= MAX_SELECTOR
+
+
+def _beginnings(values: Sequence[str]) -> str:
+    """A pattern for many values by how they begin, as far as that can be written; anything if it cannot.
+
+    Rollouts are cut by their names, so what a part of them begins with is not what the others begin with.
+    """
+    best, low, high = ".+", 1, max(map(len, values))
+    while low <= high:
+        length = (low + high) // 2
+        pattern = f"({any_of(sorted({value[:length] for value in values}))}).*"
+        if _fits(pattern):
+            best, low = pattern, length + 1
+        else:
+            high = length - 1
+    return best

@@ -7,20 +7,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from serin.judge import Pair, Tick
-from serin.metrics.batch import Batch, batches, needs
+from serin.metrics.batch import Batch, Kind, batches, halves, needs
 from serin.metrics.meters import Meters
 from serin.metrics.preset import Preset, preset_names
-from serin.metrics.provider import MetricsError, MetricsProvider, Series
+from serin.metrics.provider import MetricsError, MetricsProvider, Series, TooLargeError
 from serin.metrics.reading import Cells, Table, built_in_pair, no_counts, requests_pair, totals
 from serin.metrics.signals import Signal, refusal, signal_of, source
 from serin.metrics.subject import Subject, SubjectKey
 
 LOG = logging.getLogger(__name__)
-
-Kind = tuple[Signal, str]
-"""A signal and the name of the preset that counts it."""
 
 
 @dataclass
@@ -31,6 +29,14 @@ class _Answers:
     failures: dict[tuple[Kind, SubjectKey], list[tuple[datetime, datetime, str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+
+    def add(self, batch: Batch, result: tuple[Series, ...] | MetricsError) -> None:
+        kind, query = batch.kind, batch.query
+        if isinstance(result, MetricsError):
+            for subject in batch.subjects:
+                self.failures[kind, subject.key].append((query.start, query.end, str(result)))
+        else:
+            self.tables[kind].add(result, batch.preset.revision, source(kind.signal, batch.preset).labels)
 
     def failure(self, kind: Kind, subject: Subject, at: datetime) -> str | None:
         for start, end, text in self.failures.get((kind, subject.key), ()):
@@ -45,6 +51,8 @@ class MetricsCollector:
     def __init__(self, provider: MetricsProvider, meters: Meters) -> None:
         self._provider = provider
         self._meters = meters
+        self._most: dict[Kind, int] = {}
+        """Points in one query, of what a server once found too large: it is not asked for so much again."""
 
     async def collect(self, subjects: Sequence[Subject]) -> dict[SubjectKey, tuple[Tick, ...]]:
         """One tick for each due time of each subject, oldest first.
@@ -56,17 +64,10 @@ class MetricsCollector:
             one.key: f"no preset is called {one.server!r}" for one in subjects if one.server not in preset_names()
         }
         wanted = [subject for subject in subjects if subject.due and subject.key not in unknown]
-        planned = tuple(batches(wanted))
-        results = await asyncio.gather(*(self._ask(batch) for batch in planned))
+        asked = await asyncio.gather(*(self._ask(batch) for batch in batches(wanted, self._most)))
         answers = _Answers()
-        for batch, result in zip(planned, results, strict=True):
-            kind = (batch.signal, batch.preset.name)
-            if isinstance(result, MetricsError):
-                for subject in batch.subjects:
-                    answers.failures[kind, subject.key].append((batch.query.start, batch.query.end, str(result)))
-            else:
-                labels = source(batch.signal, batch.preset).labels
-                answers.tables[kind].add(result, batch.preset.revision, labels)
+        for batch, result in chain.from_iterable(asked):
+            answers.add(batch, result)
         ticks = {subject.key: tuple(_tick(subject, at, answers) for at in subject.due) for subject in wanted}
         # One rollout's mistake must not take the others' answers.
         for subject in subjects:
@@ -74,14 +75,24 @@ class MetricsCollector:
                 ticks[subject.key] = tuple(Tick(at, problem=unknown[subject.key]) for at in subject.due)
         return ticks
 
-    async def _ask(self, batch: Batch) -> tuple[Series, ...] | MetricsError:
-        self._meters.queries.labels(batch.query.server, batch.signal).inc()
+    async def _ask(self, batch: Batch) -> list[tuple[Batch, tuple[Series, ...] | MetricsError]]:
+        """What is answered to a query, or to the parts of it that are small enough."""
+        answer = await self._ask_at_once(batch)
+        parts = halves(batch) if isinstance(answer, TooLargeError) else ()
+        if not parts:
+            return [(batch, answer)]
+        self._most[batch.kind] = min(batch.points // 2, self._most.get(batch.kind, batch.points))
+        return [*chain.from_iterable(await asyncio.gather(*map(self._ask, parts)))]
+
+    async def _ask_at_once(self, batch: Batch) -> tuple[Series, ...] | MetricsError:
+        server, signal, _ = batch.kind
+        self._meters.queries.labels(server, signal).inc()
         begun = time.monotonic()
         try:
             return await self._provider.query_range(batch.query)
         except MetricsError as error:
-            self._meters.failures.labels(batch.query.server, type(error).__name__).inc()
-            LOG.warning("no %s for %d rollouts: %s", batch.signal, len(batch.subjects), error)
+            self._meters.failures.labels(server, type(error).__name__).inc()
+            LOG.warning("no %s for %d rollouts: %s", signal, len(batch.subjects), error)
             return error
         finally:
             self._meters.seconds.observe(time.monotonic() - begun)
@@ -96,7 +107,7 @@ def _tick(subject: Subject, at: datetime, answers: _Answers) -> Tick:
         signal = signal_of(metric)
         if signal is None:
             continue
-        kind = (signal, preset.name)
+        kind = Kind(subject.analysis.prometheus, signal, preset.name)
         if (refused := refusal(metric, preset)) is not None:
             metrics[metric.name] = Pair(None, None, refused)
         elif problems[kind] is None:
@@ -104,7 +115,7 @@ def _tick(subject: Subject, at: datetime, answers: _Answers) -> Tick:
             pair = built_in_pair(metric, preset, *cells)
             metrics[metric.name] = _with_note(pair, cells, signal, preset)
     preset = subject.requests_preset
-    requests_kind = (Signal.REQUESTS, preset.name)
+    requests_kind = Kind(subject.analysis.prometheus, Signal.REQUESTS, preset.name)
     requests = None
     if problems[requests_kind] is None:
         cells = _cells(subject, preset, at, answers.tables[requests_kind])
