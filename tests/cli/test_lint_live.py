@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 
 from cli.manifest import canary, write
 from metrics.real_prometheus import RealPrometheus, real_prometheus
+from serin.api.spec import AnalysisMetric
+from serin.cli.advice_live import Seen, scraped_every
 from serin.cli.main import main
+from serin.cli.probe import Probed
+from serin.cli.signals import SeriesWanted
 
 ERROR_RATE = {"name": "error-rate", "threshold": "1%"}
 
@@ -22,7 +27,8 @@ def prometheus() -> Iterator[RealPrometheus]:
 
     with real_prometheus(ensure_built()["prometheus"]) as server:
         now = time.time()
-        times = [(now - 20 * (15 - number), float(number)) for number in range(15)]
+        # Beyond now, so that a slow machine finds as many.
+        times = [(now + 20 * number, float(number + 20)) for number in range(-16, 30)]
         revision = {"namespace": "ml", "serin_model": "other", "serin_revision": "5c9d7f4b6d"}
         buckets = "model_request_duration_seconds_bucket"
         server.write(
@@ -107,6 +113,14 @@ def test_what_a_live_prometheus_shows_is_told(
 
 def test_a_threshold_on_an_edge_and_an_interval_of_two_scrapes_are_fine(lint: Lint) -> None:
     assert lint(interval="40s", metrics=[ERROR_RATE, latency("250ms")]) == (0, [])
+
+
+@pytest.mark.parametrize(("counted", "told"), [(21, 20), (20, 20), (16, 15), (64, 60), (7, 7)])
+def test_a_missed_scrape_does_not_lengthen_the_interval(counted: int, told: int) -> None:
+    wanted = SeriesWanted("requests", "model_request_total")
+    probed = Probed(wanted, 1, None, scraped_every=timedelta(seconds=counted))
+    metric = AnalysisMetric.model_validate(ERROR_RATE)
+    assert scraped_every([Seen(metric, 0, probed)]) == timedelta(seconds=told)
 
 
 def test_how_often_is_scraped_may_be_said_instead(lint: Lint) -> None:

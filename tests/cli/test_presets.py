@@ -21,7 +21,8 @@ def prometheus() -> Iterator[RealPrometheus]:
 
     with real_prometheus(ensure_built()["prometheus"]) as server:
         now = time.time()
-        times = [(now - 15 * (20 - number), float(number)) for number in range(20)]
+        # Beyond now, so that a slow machine finds as many.
+        times = [(now + 15 * number, float(number + 25)) for number in range(-21, 40)]
         revision = {"namespace": "ml", "serin_model": "fraud", "serin_revision": "5c9d7f4b6d"}
         server.write(
             [

@@ -215,9 +215,11 @@ def prometheus() -> Iterator[RealPrometheus]:
     from localcluster.build import ensure_built
 
     with real_prometheus(ensure_built()["prometheus"]) as server:
-        start = datetime.now(UTC) - timedelta(minutes=40)
-        write_past(server, Version(STABLE, 20, 0.01), start=start)
-        write_past(server, Version(STABLE, 20, 0.01), Version(CANDIDATE, 10, 0.01), model="torn", start=start)
+        # Beyond now, so that a slow machine finds as much.
+        start, seconds = datetime.now(UTC) - timedelta(minutes=35), 45 * 60
+        stable, candidate = Version(STABLE, 20, 0.01), Version(CANDIDATE, 10, 0.01)
+        write_past(server, stable, start=start, seconds=seconds)
+        write_past(server, stable, candidate, model="torn", start=start, seconds=seconds)
         yield server
 
 

@@ -18,6 +18,8 @@ METRICS: FieldPath = ("spec", "analysis", "metrics")
 _SERIES = {MetricName.ERROR_RATE: "requests", MetricName.LATENCY: "latency"}
 """The series that must be there whenever there is traffic; others come with labels and first events."""
 
+_ROUND = timedelta(seconds=5)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -43,8 +45,13 @@ def look(target: Target, provider: MetricsProvider) -> tuple[Seen, ...]:
 
 
 def scraped_every(seen: Sequence[Seen]) -> timedelta | None:
-    """The usual time between two scrapes, of the target that is scraped least; None if none is known."""
-    return max((one.probed.scraped_every for one in seen if one.probed.scraped_every is not None), default=None)
+    """The usual time between two scrapes, of the target that is scraped least; None if none is known.
+
+    A scrape of those that were counted may have been missed: it is rounded down to what people write, such as 15s.
+    """
+    known = [one.probed.scraped_every for one in seen if one.probed.scraped_every is not None]
+    longest = max(known, default=None)
+    return longest if longest is None or longest < 2 * _ROUND else longest // _ROUND * _ROUND
 
 
 def live_advice(target: Target, seen: Sequence[Seen]) -> Iterator[Finding]:
