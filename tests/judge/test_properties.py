@@ -7,7 +7,7 @@ from itertools import zip_longest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.streams import ACCURACY, ERROR_RATE, LATENCY, START, analysis, at, heard, judged, pair
+from judge.streams import ACCURACY, ERROR_RATE, LATENCY, START, analysis, at, heard, judged, pair, tick
 from serin.api.spec import Analysis, MetricAction
 from serin.api.status import Verdict
 from serin.judge import Counts, Judge, Pair, Step, Tick, Trial, explain, freeze
@@ -103,32 +103,46 @@ POLICIES = [
 ]
 
 
+def opened(judge: Judge, policy: Analysis) -> Trial:
+    """A trial in the first step of three."""
+    trial = judge.open(policy, budget=freeze(policy, steps=3), candidate="8f21c0a97e", began=START)
+    trial.enter(Step(START, 20))
+    return trial
+
+
 def hear(judge: Judge, trials: list[tuple[Trial, list[Tick]]]) -> None:
     """Each tick of all trials at once."""
     for looks in zip_longest(*(log for _, log in trials)):
-        due = [(trial, tick) for (trial, _), tick in zip(trials, looks, strict=True) if tick is not None]
-        for trial, tick in due:
-            if tick.problem is not None:
-                trial.miss(tick)
-        judge.hear([(trial, tick) for trial, tick in due if tick.problem is None])
+        due = [(trial, look) for (trial, _), look in zip(trials, looks, strict=True) if look is not None]
+        for trial, look in due:
+            if look.problem is not None:
+                trial.miss(look)
+        judge.hear([(trial, look) for trial, look in due if look.problem is None])
 
 
 @given(st.lists(st.tuples(st.sampled_from(POLICIES), tick_logs()), min_size=2, max_size=4))
 @settings(deadline=None, max_examples=40)
 def test_trials_that_are_heard_at_once_are_judged_as_each_alone(rollouts: list[tuple[Analysis, list[Tick]]]) -> None:
     judge = Judge()
-
-    def opened(policy: Analysis) -> Trial:
-        trial = judge.open(policy, budget=freeze(policy, steps=3), candidate="8f21c0a97e", began=START)
-        trial.enter(Step(START, 20))
-        return trial
-
     # What others left behind in the rows that they no longer need is nothing to those who get them.
-    before = [(opened(policy), log) for policy, log in reversed(rollouts)]
+    before = [(opened(judge, policy), log) for policy, log in reversed(rollouts)]
     hear(judge, before)
     for trial, _ in before:
         trial.close()
-    trials = [(opened(policy), log) for policy, log in rollouts]
+    trials = [(opened(judge, policy), log) for policy, log in rollouts]
     hear(judge, trials)
     for (trial, _), (policy, log) in zip(trials, rollouts, strict=True):
         assert explain(trial) == explain(heard(policy, log))
+
+
+def test_each_of_the_trials_that_are_heard_at_once_has_its_own_split_and_finding() -> None:
+    judge = Judge()
+    logs = {
+        "WithinLimit": [tick(number, (0, 200), (0, 800)) for number in range(1, 12)],
+        "TrafficUnverified": [tick(number, (0, 500), (0, 500)) for number in range(1, 12)],
+        "OverLimit": [tick(number, (60, 200), (0, 800)) for number in range(1, 12)],
+        "NoTraffic": [tick(number, (0, 0), (0, 0)) for number in range(1, 12)],
+    }
+    trials = [(opened(judge, analysis()), log) for log in logs.values()]
+    hear(judge, trials)
+    assert [explain(trial).reason for trial, _ in trials] == list(logs)
