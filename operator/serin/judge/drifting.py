@@ -71,14 +71,14 @@ class DriftMeasure:
         """In the step that has begun, stable gets no requests to compare with."""
         self._is_alone = True
 
-    def take(self, pair: Pair, *, in_step: bool, intake: Intake) -> None:
+    def take(self, pair: Pair, *, in_step: bool, beside: bool, intake: Intake) -> None:
         """Take in one tick; one without events of both waits for the next."""
         candidate, stable = (side if isinstance(side, Bins) else _EMPTY for side in (pair.candidate, pair.stable))
         if in_step:
             self.samples += candidate.total
-        candidate, stable = pool(self._waiting[0], candidate), pool(self._waiting[1], stable)
-        if self._is_alone or self._is_too_fine:
+        if self._is_too_fine or not beside:
             return
+        candidate, stable = pool(self._waiting[0], candidate), pool(self._waiting[1], stable)
         if candidate.total == 0 or stable.total == 0:
             self._waiting = (candidate, stable)
             return

@@ -29,8 +29,11 @@ class Measure(Protocol):
     def stand_alone(self) -> None:
         """In the step that has begun, stable gets no requests to compare with."""
 
-    def take(self, pair: Pair, *, in_step: bool, intake: Intake) -> None:
-        """Take in one tick."""
+    def take(self, pair: Pair, *, in_step: bool, beside: bool, intake: Intake) -> None:
+        """Take in one tick.
+
+        beside: stable had requests beside the candidate's, so that what both did can be compared.
+        """
 
     @property
     def samples(self) -> float | None:

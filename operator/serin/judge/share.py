@@ -105,8 +105,8 @@ class ShareMeasure:
         highest = upper_bound(known.baseline.bad, known.baseline.total, alpha=alpha, dispersion=known.dispersion)
         return min(1.0, (1.0 + self.metric.slack) * highest + self.metric.tolerance)
 
-    def take(self, pair: Pair, *, in_step: bool, intake: Intake) -> None:
-        """Take in one tick."""
+    def take(self, pair: Pair, *, in_step: bool, beside: bool, intake: Intake) -> None:  # noqa: ARG002 - labels come late
+        """Take in one tick; its events are compared whenever there are some of both."""
         candidate = pair.candidate if isinstance(pair.candidate, Counts) else NOTHING
         stable = pair.stable if isinstance(pair.stable, Counts) else NOTHING
         counts = (candidate.total, candidate.bad, stable.total, stable.bad)

@@ -18,6 +18,9 @@ THRESHOLD = log(1000.0)
 """So much evidence doubts a split: on average a split as asked for is doubted in one of a thousand ticks at most."""
 _MISSING = 5.0
 """Standard errors below the weight from which on a tick's traffic counts as missing (judging.md)."""
+_IDLE = 1 / 200
+"""The share of the requests that stable gets at most while it is idle; the smallest weight that it is given is twice as
+large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,16 @@ def unknown(look: Tick | None, *, alone: bool) -> Doubt | None:
     if pair.stable is None and not alone:
         return Doubt("NoData", f"No series counts the requests of the stable version{why}")
     return None
+
+
+def serves(requests: Pair) -> bool:
+    """Whether stable is in use beside the candidate, by the tick's own requests.
+
+    That a step is at the full weight is known of the present one alone, and after a restart the ticks of those before
+    must count as they did. A request of one in 200 may be the last one on its way, or somebody's probe.
+    """
+    candidate, stable = totals(requests)
+    return stable > (candidate + stable) * _IDLE
 
 
 def totals(pair: Pair | None) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from serin.judge.measures import measure_of
 from serin.judge.processes import Processes
 from serin.judge.recent import NO_DATA, Recent, sound
 from serin.judge.rule import Finding
-from serin.judge.split import Doubt, Split, totals, unknown
+from serin.judge.split import Doubt, Split, serves, totals, unknown
 from serin.judge.step import Step, in_step
 
 
@@ -89,13 +89,13 @@ class Trial:
         """Take in one tick that was answered, later than every one before."""
         self.newest, self.unanswered = tick, None
         counts_for_step = self.step is not None and in_step(tick.at, self.step, self.analysis.interval)
+        requests = sound(tick.requests or NO_DATA)
         if counts_for_step and self.alone and not self._standing_alone:
             # Here and not when the step is entered: all that is known of stable by now is what can be known.
             self._standing_alone = True
             for measure in self.measures:
                 measure.stand_alone()
         if counts_for_step:
-            requests = sound(tick.requests or NO_DATA)
             self.split.take(requests, intake)
             candidate, _ = totals(requests)
             self.requests += candidate
@@ -103,7 +103,7 @@ class Trial:
         for hearing in self.hearings:
             pair = sound(tick.metrics.get(hearing.measure.metric.name, NO_DATA))
             hearing.recent.take(pair)
-            hearing.measure.take(pair, in_step=counts_for_step, intake=intake)
+            hearing.measure.take(pair, in_step=counts_for_step, beside=serves(requests), intake=intake)
 
     def miss(self, tick: Tick) -> None:
         """The newest look was not answered."""

@@ -99,11 +99,11 @@ class ValueMeasure:
         self._is_alone = True
         self._bound = self._step.state.always(self._sign * known[1]) if known else None
 
-    def take(self, pair: Pair, *, in_step: bool, intake: Intake) -> None:  # noqa: ARG002 - not folded with the shares
-        """Take in one tick."""
-        nought = self._stable.state.always(0.0)
-        self._stable = _after(self._stable, Pair(pair.stable, nought))
-        if not self._is_alone:
+    def take(self, pair: Pair, *, in_step: bool, beside: bool, intake: Intake) -> None:  # noqa: ARG002 - not folded with the shares
+        """Take in one tick. The value of a version that serves nobody says nothing of what it would be."""
+        if beside:
+            nought = self._stable.state.always(0.0)
+            self._stable = _after(self._stable, Pair(pair.stable, nought))
             self._start = _after(self._start, pair)
         if in_step:
             self._step = _after(self._step, replace(pair, stable=self._bound) if self._is_alone else pair)
