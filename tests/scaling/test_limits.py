@@ -11,6 +11,7 @@ from serin.scaling.limits import Range, limit
         pytest.param(5, 1, 100, 3, 5, "DesiredWithinRange", id="else DesiredWithinRange"),
         pytest.param(9, 1, 100, 1, 4, "ScaleUpLimit", id="limit = int(max(2.0*current, 4.0)): 4"),
         pytest.param(9, 1, 100, 3, 6, "ScaleUpLimit", id="limit: 2.0*current"),
+        pytest.param(6, 1, 100, 3, 6, "DesiredWithinRange", id="desired > max' is strict"),
         pytest.param(9, 1, 5, 3, 5, "TooManyReplicas", id="hpaMax when it is not above the limit"),
         pytest.param(9, 1, 6, 3, 6, "TooManyReplicas", id="hpaMax > limit is strict"),
         pytest.param(1, 2, 100, 3, 2, "TooFewReplicas", id="desired < min -> min"),
