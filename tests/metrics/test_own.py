@@ -74,6 +74,7 @@ def test_placeholders_are_filled_in_where_they_may_stand(query: str, sent: str) 
         ('x{v="$version"} @ end()', "@ asks for another time than the tick's"),
         ('x{n="$namespace",m="$model"}', "it has the same answer for both versions: match a label with $revision or"),
         ('x{n="$namespace"} # $version', "it has the same answer for both versions"),
+        ('x{v="$version"}' + "+1" * 101, "it has more than 100 operators: shorten it"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_words(query: str, wrong: str) -> None:

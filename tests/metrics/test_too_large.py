@@ -66,7 +66,7 @@ def test_a_range_that_is_too_long_is_asked_for_in_parts(fake: FakePrometheus, as
     (ticks,) = asking.collect(one).values()
     assert [(tick.at, tick.problem) for tick in ticks] == [(at, None) for at in one.due]
     assert [tick.metrics["error-rate"] for tick in ticks] == [Pair(Counts(0, 7), Counts(0, 7))] * 10
-    assert [steps(query) for query in fake.queries if not fake.too_large(query)] == [3, 2, 3, 2]
+    assert sorted(steps(query) for query in fake.queries if not fake.too_large(query)) == [2, 2, 3, 3]
 
 
 def test_rollouts_that_are_too_many_are_asked_for_in_parts(fake: FakePrometheus, asking: Asking) -> None:

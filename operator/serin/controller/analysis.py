@@ -41,7 +41,10 @@ class Collector(Protocol):
 
 @dataclass(frozen=True)
 class Rollout:
-    """What evidence is about. An edited analysis is judged anew from its start: the same ticks, by other rules."""
+    """What evidence is about. An edited analysis is judged anew from its start: the same ticks, by other rules.
+
+    versions: what a user's own queries call the revisions.
+    """
 
     uid: str
     candidate: str
@@ -50,6 +53,7 @@ class Rollout:
     analysis: Analysis
     budget: BudgetStatus
     started_at: datetime
+    versions: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def phase(self) -> int:
@@ -291,6 +295,7 @@ def _rollout(
         analysis=spec.analysis,
         budget=frozen or freeze(spec.analysis, steps=plan.blocks if plan else 1),
         started_at=started_at,
+        versions={entry.revision: entry.version for entry in status.revisions if entry.revision in {candidate, stable}},
     )
 
 
@@ -318,4 +323,5 @@ def _subject(course: Course, due: tuple[datetime, ...]) -> Subject:
         analysis=rollout.analysis,
         server=rollout.server,
         due=due,
+        versions=rollout.versions,
     )

@@ -84,12 +84,8 @@ def halves(batch: Batch) -> tuple[Batch, ...]:
     """Two queries that together answer for the same, over half the time or for half the rollouts; none for one tick
     of one rollout."""
     query, middle = batch.query, len(batch.subjects) // 2
-    if query.start < query.end:
-        last = query.start + (query.end - query.start) // query.step // 2 * query.step
-        return (
-            replace(batch, query=replace(query, end=last)),
-            replace(batch, query=replace(query, start=last + query.step)),
-        )
+    if query.halves:
+        return tuple(replace(batch, query=half) for half in query.halves)
     parts = (batch.subjects[:middle], batch.subjects[middle:])
     return tuple(_batch(batch.kind, part, query.start, query.end) for part in parts) if middle else ()
 

@@ -8,15 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
+from zlib import crc32
 
 from serin.judge import Pair, Tick
 from serin.metrics.batch import Batch, Kind, batches, halves, needs
 from serin.metrics.meters import Meters
+from serin.metrics.own_queries import OwnAnswers, own_queries
+from serin.metrics.own_reading import own_pair
 from serin.metrics.preset import Preset, preset_names
-from serin.metrics.provider import MetricsError, MetricsProvider, Series, TooLargeError
+from serin.metrics.provider import MetricsError, MetricsProvider, RangeQuery, Series, TooLargeError
 from serin.metrics.reading import Cells, Table, built_in_pair, no_counts, requests_pair, totals
 from serin.metrics.signals import Signal, refusal, signal_of, source
 from serin.metrics.subject import Subject, SubjectKey
+
+Answer = tuple[Series, ...] | MetricsError
 
 LOG = logging.getLogger(__name__)
 
@@ -29,8 +34,9 @@ class _Answers:
     failures: dict[tuple[Kind, SubjectKey], list[tuple[datetime, datetime, str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    own: OwnAnswers = field(default_factory=OwnAnswers)
 
-    def add(self, batch: Batch, result: tuple[Series, ...] | MetricsError) -> None:
+    def add(self, batch: Batch, result: Answer) -> None:
         kind, query = batch.kind, batch.query
         if isinstance(result, MetricsError):
             for subject in batch.subjects:
@@ -64,10 +70,15 @@ class MetricsCollector:
             one.key: f"no preset is called {one.server!r}" for one in subjects if one.server not in preset_names()
         }
         wanted = [subject for subject in subjects if subject.due and subject.key not in unknown]
-        asked = await asyncio.gather(*(self._ask(batch) for batch in batches(wanted, self._most)))
+        asked, asked_apart = await asyncio.gather(
+            asyncio.gather(*(self._ask(batch) for batch in batches(wanted, self._most))),
+            asyncio.gather(*(self._ask_apart(one.key, query) for one, query in _own_queries(wanted))),
+        )
         answers = _Answers()
         for batch, result in chain.from_iterable(asked):
             answers.add(batch, result)
+        for key, query, result in chain.from_iterable(asked_apart):
+            answers.own.add(key, query, result)
         ticks = {subject.key: tuple(_tick(subject, at, answers) for at in subject.due) for subject in wanted}
         # One rollout's mistake must not take the others' answers.
         for subject in subjects:
@@ -75,27 +86,40 @@ class MetricsCollector:
                 ticks[subject.key] = tuple(Tick(at, problem=unknown[subject.key]) for at in subject.due)
         return ticks
 
-    async def _ask(self, batch: Batch) -> list[tuple[Batch, tuple[Series, ...] | MetricsError]]:
+    async def _ask(self, batch: Batch) -> list[tuple[Batch, Answer]]:
         """What is answered to a query, or to the parts of it that are small enough."""
-        answer = await self._ask_at_once(batch)
+        answer = await self._ask_at_once(batch.query, batch.kind.signal, f"{len(batch.subjects)} rollouts")
         parts = halves(batch) if isinstance(answer, TooLargeError) else ()
         if not parts:
             return [(batch, answer)]
         self._most[batch.kind] = min(batch.points // 2, self._most.get(batch.kind, batch.points))
         return [*chain.from_iterable(await asyncio.gather(*map(self._ask, parts)))]
 
-    async def _ask_at_once(self, batch: Batch) -> tuple[Series, ...] | MetricsError:
-        server, signal, _ = batch.kind
-        self._meters.queries.labels(server, signal).inc()
+    async def _ask_apart(self, key: SubjectKey, query: RangeQuery) -> list[tuple[SubjectKey, RangeQuery, Answer]]:
+        """What is answered to a user's own query, or to the parts of its time that are small enough."""
+        answer = await self._ask_at_once(query, "own", "/".join(key))
+        parts = query.halves if isinstance(answer, TooLargeError) else ()
+        if not parts:
+            return [(key, query, answer)]
+        return [*chain.from_iterable(await asyncio.gather(*(self._ask_apart(key, part) for part in parts)))]
+
+    async def _ask_at_once(self, query: RangeQuery, signal: str, whose: str) -> Answer:
+        self._meters.queries.labels(query.server, signal).inc()
         begun = time.monotonic()
         try:
-            return await self._provider.query_range(batch.query)
+            return await self._provider.query_range(query)
         except MetricsError as error:
-            self._meters.failures.labels(server, type(error).__name__).inc()
-            LOG.warning("no %s for %d rollouts: %s", signal, len(batch.subjects), error)
+            self._meters.failures.labels(query.server, type(error).__name__).inc()
+            LOG.warning("no %s for %s: %s", signal, whose, error)
             return error
         finally:
             self._meters.seconds.observe(time.monotonic() - begun)
+
+
+def _own_queries(subjects: Sequence[Subject]) -> list[tuple[Subject, RangeQuery]]:
+    """Oldest first, in another order at each tick: where more are due than are answered in time, nobody starves."""
+    found = [(subject, query) for subject in subjects for query in own_queries(subject)]
+    return sorted(found, key=lambda asked: (asked[1].start, crc32(f"{asked[1].start}{asked[1].expression}".encode())))
 
 
 def _tick(subject: Subject, at: datetime, answers: _Answers) -> Tick:
@@ -106,6 +130,8 @@ def _tick(subject: Subject, at: datetime, answers: _Answers) -> Tick:
         preset = subject.preset_of(metric)
         signal = signal_of(metric)
         if signal is None:
+            # The requests of the same tick tell how the server is: what fails here alone is the query's own fault.
+            metrics[metric.name] = own_pair(subject, metric, at, answers.own)
             continue
         kind = Kind(subject.analysis.prometheus, signal, preset.name)
         if (refused := refusal(metric, preset)) is not None:

@@ -28,6 +28,9 @@ _IN_A_STRING = re.compile(r"(\\?)\$(\w*)", re.ASCII)
 _PLAIN = frozenset({"=", "!="})
 _REGEX = frozenset({"=~", "!~"})
 _BEFORE_A_DURATION = frozenset({"[", ":", "offset"})
+_OPERATORS = frozenset({*"+-*/%^<>", "==", "!=", "and", "or", "unless", "atan2"})
+_MOST_OPERATORS = 100
+"""The parser's time grows with the square of their number; a thousand take a second, in which nothing else is done."""
 _LISTED = ", ".join(f"${name}" for name in PLACEHOLDERS)
 _SAMPLES = {name: name for name in PLACEHOLDERS}
 _SAMPLE_WINDOW = timedelta(seconds=30)
@@ -63,14 +66,19 @@ def check_query(text: str) -> str | None:
 
     Whether its series exist is not known, and whether every server knows its functions neither.
     """
+    if _operators(text) > _MOST_OPERATORS:
+        return f"it has more than {_MOST_OPERATORS} operators: shorten it, or make a recording rule of a part of it"
     try:
-        filled = fill(text, _SAMPLES, _SAMPLE_WINDOW)
-        parsed = parse(filled)
+        parsed = parse(fill(text, _SAMPLES, _SAMPLE_WINDOW))
     except OwnQueryError as error:
         return str(error)
     except ValueError as error:
         return f"it is no PromQL: {' '.join(str(error).split())}"
     return _unfit(parsed) or (None if _selects_a_version(text) else _same_for_both())
+
+
+def _operators(text: str) -> int:
+    return sum(not place.in_selector and token[0].lower() in _OPERATORS for token, place in _tokens(text))
 
 
 def _unfit(parsed: Expr) -> str | None:

@@ -13,7 +13,7 @@ MetricsError
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -75,6 +75,14 @@ class RangeQuery:
     timeout: timedelta
     server: str = DEFAULT_SERVER
     own: bool = False
+
+    @property
+    def halves(self) -> tuple["RangeQuery", ...]:
+        """Two queries over half the time that together answer the same; none for a single time."""
+        if self.start >= self.end:
+            return ()
+        middle = self.start + (self.end - self.start) // self.step // 2 * self.step
+        return replace(self, end=middle), replace(self, start=middle + self.step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Who is asked for: one rollout whose ticks are due."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from serin.api.children import REVISION_PORT
+from serin.api.children import REVISION_PORT, revision_name
 from serin.api.spec import Analysis, AnalysisMetric, MetricSource
 from serin.metrics.preset import GATEWAY_PRESET, MODEL_PRESET, Preset, load_preset
 from serin.metrics.signals import preset_of
@@ -18,6 +19,7 @@ class Subject:
 
     due: grid times whose tick is missing, oldest first, at least one.
     server, gateway: the presets of the model server and of the proxy before it; they must be known ones.
+    versions: the model's version by revision, as far as it is known.
     """
 
     namespace: str
@@ -28,6 +30,7 @@ class Subject:
     due: tuple[datetime, ...]
     server: str = MODEL_PRESET
     gateway: str = GATEWAY_PRESET
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> SubjectKey:
@@ -54,3 +57,10 @@ class Subject:
                 "port": str(REVISION_PORT),
             }
         )
+
+    def names(self, revision: str) -> dict[str, str]:
+        """What a user's own query may call one of the two revisions, by placeholder; `version` only if it is known."""
+        child = revision_name(self.model, revision)
+        names = {"namespace": self.namespace, "model": self.model, "revision": revision}
+        names |= {"service": child, "workload": child}
+        return names | ({"version": self.versions[revision]} if revision in self.versions else {})
