@@ -25,6 +25,12 @@ KUBERNETES_OWN = (
 """The API server's own words, not those of Serin's rules."""
 
 
+def own(bad: str) -> dict[str, Any]:
+    """A share of one's own."""
+    total = 'sum(all_total{revision="$revision"})'
+    return {"name": "refused", "ratio": {"bad": bad, "total": total}, "threshold": "1%"}
+
+
 def lint(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
     """The exit code and the answer as JSON."""
     code = main(["lint", "-o", "json", *arguments])
@@ -168,6 +174,8 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Capture
         ),
         (canary(metrics=[ERROR_RATE], minSamples=1), ["--requests", "30/m"], "ticks-without-requests", "error"),
         (canary(watch="30s"), [], "hold-shorter-than-confirm", "warning"),
+        (canary(metrics=[ERROR_RATE, own('sum(bad_total{revision="$revision"}')]), [], "query-not-askable", "error"),
+        (canary(metrics=[ERROR_RATE, own('sum(bad_total{revision="$revision"})')]), [], None, None),
         (canary(minSamples=2000), ["--requests", "50/s"], "min-samples-take-longer", "warning"),
         (canary(minSamples=100_000), ["--requests", "50/s"], "min-samples-out-of-reach", "error"),
         (canary(), ["--requests", "6/h"], "min-samples-out-of-reach", "error"),

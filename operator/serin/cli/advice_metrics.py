@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator
 
-from serin.api.spec import MetricSource, ModelDeploymentSpec
+from pydantic import BaseModel
+
+from serin.api.spec import AnalysisMetric, MetricSource, ModelDeploymentSpec
 from serin.cli.findings import Finding, finding
-from serin.cli.manifests import Document
+from serin.cli.manifests import Document, FieldPath
+from serin.metrics.own import check_query
 from serin.metrics.preset import GATEWAY_PRESET, PresetError, load_preset
 from serin.metrics.signals import refusal
 
 
 def metrics_advice(document: Document, spec: ModelDeploymentSpec) -> Iterator[Finding]:
-    """A server that no preset is for, and metrics that its preset, or the gateway's, does not count."""
+    """Queries that cannot be asked, a server that no preset is for, and metrics that no preset in use counts."""
+    for position, metric in enumerate(spec.analysis.metrics if spec.analysis else ()):
+        yield from _queries(document, metric, position)
     try:
         server = load_preset(spec.server)
     except PresetError as error:
@@ -20,5 +25,19 @@ def metrics_advice(document: Document, spec: ModelDeploymentSpec) -> Iterator[Fi
         gateway = metric.source is MetricSource.GATEWAY
         refused = refusal(metric, load_preset(GATEWAY_PRESET) if gateway else server)
         if refused is not None:
-            path = ("spec", "analysis", "metrics", position, "name")
-            yield finding(document, path, f"it holds every rollout: {refused}", rule="metric-not-counted")
+            named = ("spec", "analysis", "metrics", position, "name")
+            yield finding(document, named, f"it holds every rollout: {refused}", rule="metric-not-counted")
+
+
+def _queries(document: Document, metric: AnalysisMetric, position: int) -> Iterator[Finding]:
+    """PromQL of the user's own that would be refused before it is sent."""
+    own = [(part, getattr(metric, part)) for part in ("ratio", "mean", "distribution", "gauge")]
+    for part, written in own:
+        fields = {part: written} if isinstance(written, str) else {}
+        if isinstance(written, BaseModel):
+            fields = {f"{part}.{name}": text for name, text in written if name != "bin"}
+        for field, text in fields.items():
+            problem = check_query(text)
+            if problem is not None:
+                path: FieldPath = ("spec", "analysis", "metrics", position, *field.split("."))
+                yield finding(document, path, f"it holds every rollout: {problem}", rule="query-not-askable")
