@@ -46,9 +46,9 @@ def part(share: float) -> str:
 
 def _shown(metric: AnalysisMetric, told: Told) -> Estimate:
     """All ticks, unless it is the newest stretch alone that is beyond the limit, and convicts."""
-    if told.conviction < 1.0 or _value(told, told.whole) > _limit(metric, told) or not told.stretch.candidate.total:
-        return told.whole
-    return told.stretch
+    limit = _limit(metric, told)
+    lately = _value(told, told.whole) <= limit < _value(told, told.stretch)
+    return told.stretch if lately and told.conviction == 1.0 else told.whole
 
 
 def _limit(metric: AnalysisMetric, told: Told) -> float:
