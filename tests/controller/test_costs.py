@@ -115,8 +115,11 @@ class CountingProvider:
         return ()
 
 
-async def queries_of_a_tick(number: int) -> int:
-    """How many queries so many progressing rollouts cost in one interval."""
+LEVEL = {"name": "level", "gauge": 'level{revision="$revision"}', "maxIncrease": {"absolute": "1"}}
+
+
+async def queries_of_a_tick(number: int, *, own: int = 0) -> int:
+    """How many queries so many progressing rollouts cost in one interval, the first ones with a metric of their own."""
     time, provider, told_of = ManualTime(), CountingProvider(), Counter[ObjectKey]()
 
     def on_verdict(key: ObjectKey) -> None:
@@ -124,7 +127,13 @@ async def queries_of_a_tick(number: int) -> int:
 
     collector = MetricsCollector(provider, Meters(CollectorRegistry()))
     desk = AnalysisDesk(collector, on_verdict, time, delay=timedelta(seconds=1), refresh=timedelta(minutes=1))
-    spec = ModelDeploymentSpec.model_validate(manifest("any", "1.0.0", **SPEC)["spec"])
+    analysis = SPEC["analysis"]
+    plain, owning = (
+        ModelDeploymentSpec.model_validate(
+            manifest("any", "1.0.0", **SPEC | {"analysis": analysis | {"metrics": metrics}})["spec"]
+        )
+        for metrics in (METRICS, [*METRICS, LEVEL])
+    )
     status = ModelDeploymentStatus.model_validate(
         {
             "phase": "Progressing",
@@ -145,7 +154,7 @@ async def queries_of_a_tick(number: int) -> int:
         # They began at any time, so all four phases of the grid are in use.
         since = time.now() + timedelta(seconds=index * 7.7 % 30)
         began = status.model_copy(update={"step": status.step.model_copy(update={"since": since})})
-        desk.follow(ObjectKey("ml", f"model-{index}"), f"uid-{index}", spec, began)
+        desk.follow(ObjectKey("ml", f"model-{index}"), f"uid-{index}", owning if index < own else plain, began)
     task = asyncio.create_task(desk.run())
     counts = []
     for _ in range(4):  # the first looks ask for stable's history besides
@@ -163,6 +172,11 @@ async def queries_of_a_tick(number: int) -> int:
 def test_queries_do_not_grow_with_the_number_of_rollouts() -> None:
     few, many = 8, 500
     assert asyncio.run(queries_of_a_tick(few)) == asyncio.run(queries_of_a_tick(many)) == 4 * len(METRICS)
+
+
+def test_a_metric_of_ones_own_costs_its_own_queries_alone() -> None:
+    versions, owners = 2, 5
+    assert asyncio.run(queries_of_a_tick(8, own=owners)) == 4 * len(METRICS) + versions * owners
 
 
 def names_in(thing: object, *, depth: int = 6) -> Iterator[str]:
