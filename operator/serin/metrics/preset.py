@@ -4,7 +4,7 @@ import re
 import string
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Annotated, Any, Self
 
@@ -163,7 +163,7 @@ class Requests(_Part):
         """Whether any failed request is seen as one."""
         return any(counter.bad or counter.counts is not CounterKind.REQUESTS for counter in self.counters)
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """The labels that tell how a request ended, after `COUNTER_LABEL` where there are several counters."""
         telling = {
