@@ -92,6 +92,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, trust: ssl.S
             with urllib.request.urlopen(f"{url}/-/ready", timeout=2, context=trust):
                 return
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code == 401:  # it wants a password, so it is there
                 return
             time.sleep(0.05)

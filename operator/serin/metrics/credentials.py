@@ -1,7 +1,6 @@
 """A server's credentials on a session of requests: read from files, which Kubernetes replaces when a Secret changes."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,8 @@ def open_session(access: Access) -> requests.Session:
     Raises:
         CredentialsError: a file cannot be read, or holds what no header can bear. No message tells what is in a file.
     """
-    own = {name: _secret(file) for name, file in access.header_files.items()}
-    session = _Session({**access.headers, **own})
+    session = requests.Session()
+    session.headers.update({**access.headers, **{name: _secret(file) for name, file in access.header_files.items()}})
     if access.bearer_token_file is not None:
         session.auth = _Bearer(_secret(access.bearer_token_file))
     if access.basic_auth is not None:
@@ -68,23 +67,6 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-class _Session(requests.Session):
-    """Keeps its headers to the server that they are meant for."""
-
-    def __init__(self, own_headers: Mapping[str, str]) -> None:
-        super().__init__()
-        self.headers.update(own_headers)
-        self._own_headers = tuple(own_headers)
-
-    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """After a redirection: requests itself would withhold Authorization alone from another host."""
-        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
-        old, new = response.request.url, prepared_request.url
-        if self.should_strip_auth(old, new):  # type: ignore[no-untyped-call]
-            for name in self._own_headers:
-                prepared_request.headers.pop(name, None)
 
 
 class _NamedHost(HTTPAdapter):

@@ -71,6 +71,13 @@ def _refuse_what_is_not_whole(response: requests.Response, *_: Any, **__: Any) -
 
 
 def _refusal(response: requests.Response) -> RefusedError:
+    if response.is_redirect:
+        # requests would follow, and take some of the credentials along. Nobody else will read this answer to its end.
+        response.close()
+        place = response.headers["Location"].partition("?")[0].removesuffix("/api/v1/query_range")
+        return UnavailableError(
+            f"Prometheus is elsewhere (HTTP {response.status_code}): write {_short(place)} as its url"
+        )
     words = response.reason or ""
     with contextlib.suppress(ValueError):
         body = response.json()
