@@ -6,6 +6,7 @@ import pytest
 
 from scaling.build import NOW, but, observed, pod, pods, samples
 from serin.scaling.errors import InvalidMetricError
+from serin.scaling.numbers import MAX_INT64
 from serin.scaling.outcome import Outcome
 from serin.scaling.per_pod import average_replicas, average_usage
 from serin.scaling.pods import Pod
@@ -23,6 +24,8 @@ def test_usage_truncates_towards_zero() -> None:
     assert average_usage({"a": 10, "b": 11}, 7).current.average_value == 10
     assert average_usage({"a": 10, "b": 11}, 7).ratio == 10.0 / 7.0
     assert average_usage({"a": -10, "b": -11}, 7).current.average_value == -10
+    assert average_usage({"a": MAX_INT64, "b": 1}, 7).current.average_value == -(2**62)
+    assert average_usage({"a": 2**53 + 3}, 3).ratio == float(2**53 + 3) / 3.0
 
 
 @pytest.mark.parametrize(

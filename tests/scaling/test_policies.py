@@ -123,6 +123,7 @@ UP, DOWN = rules(n_pods(2)), rules(n_pods(2))
     ("desired", "minimum", "maximum", "replicas", "reason"),
     [
         pytest.param(10, 20, 30, 10, "DesiredWithinRange", id="equal -> unchanged, min/max not applied"),
+        pytest.param(10, 1, 5, 10, "DesiredWithinRange", id="equal -> unchanged, also above max"),
         pytest.param(11, 1, 30, 11, "DesiredWithinRange", id="up within"),
         pytest.param(15, 1, 30, 12, "ScaleUpLimit", id="cap = limit if hpaMax > limit (ScaleUpLimit)"),
         pytest.param(15, 1, 11, 11, "TooManyReplicas", id="else hpaMax (TooManyReplicas)"),

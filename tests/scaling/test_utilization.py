@@ -49,6 +49,15 @@ def test_total_request_0_is_an_error() -> None:
 def test_utilization_wraps_around_as_int64_and_int32_do() -> None:
     assert utilization_usage({"p": MAX_INT64}, {"p": 1}, 1).current.average_utilization == -100
     assert utilization_usage({"p": 2**31}, {"p": 100}, 1).current.average_utilization == -(2**31)
+    both = utilization_usage({"p": MAX_INT64, "q": 1}, {"p": 2**62, "q": 2**62}, 1)
+    assert both.current.average_value == -(2**62)
+    assert both.current.average_utilization == 0
+
+
+def test_utilization_below_zero_truncates_towards_zero() -> None:
+    usage = utilization_usage({"p0": -509, "p1": -510}, {"p0": 1000, "p1": 1000}, 30)
+    assert usage.current.average_utilization == -50
+    assert usage.current.average_value == -509
 
 
 @pytest.mark.parametrize(
@@ -168,6 +177,15 @@ def test_result_never_turns_against_the_ratio(replicas: int, proposed: int, hold
     outcome = propose(pods(5), replicas, 100, 250, 250, 250, 250, None)
     assert outcome.ratio == 0.4
     assert (outcome.replicas, outcome.hold) == (proposed, hold)
+
+
+def test_result_that_is_the_current_count_is_not_held() -> None:
+    """m == current on either side of 1."""
+    assert propose(pods(5), 2, 100, 250, 250, 250, 250, None) == replace(
+        propose(pods(5), 9, 100, 250, 250, 250, 250, None), replicas=2
+    )
+    up = propose(pods(3), 4, 50, 1000, 1000, None)
+    assert (up.replicas, up.hold) == (4, None)
 
 
 def test_result_never_shrinks_on_a_high_ratio() -> None:
