@@ -1,13 +1,11 @@
-"""What is decided is told with the metric, values, counts, limit, estimate and interval; what is missing, by name."""
+"""A share is told with all that it rests on, whatever the verdict; test_every_kind_of_metric.py has the other kinds."""
 
 from typing import Any
 
 import pytest
 
-from judge.streams import ACCURACY, ERROR_RATE, LATENCY, analysis, at, judged, only, pair, tick, ticks
+from judge.streams import ACCURACY, ERROR_RATE, LATENCY, analysis, judged, only, tick, ticks
 from serin.api.status import AnalysisStatus, Verdict
-from serin.judge import Level, Moments, Pair, Tick
-from serin.judge.counts import Side
 
 Versions = tuple[tuple[float, float], tuple[float, float]]
 
@@ -18,12 +16,6 @@ RATIO = {
     "ratio": {"bad": QUERY.format("bad"), "total": QUERY.format("total")},
     "maxIncrease": {"absolute": "1%"},
 }
-MEAN = {
-    "name": "tokens",
-    "mean": {name: QUERY.format(name) for name in ("sum", "count", "squares")},
-    "maxIncrease": {"absolute": "5"},
-}
-GAUGE = {"name": "queue", "gauge": QUERY.format("queue"), "maxIncrease": {"absolute": "3"}}
 SHARES = [ERROR_RATE, LATENCY, ACCURACY, BY_COMPARISON, RATIO]
 
 GOOD = ((1, 400), (4, 1600))
@@ -68,40 +60,6 @@ def test_every_verdict_on_a_share_is_told_with_all_that_it_rests_on(
     assert [figure in status.message for figure in (f"{metric['name']}: ", *figures)] == [True] * 5
 
 
-@pytest.mark.parametrize(
-    ("metric", "worse", "verdict"),
-    [(MEAN, 0.0, Verdict.PASS), (MEAN, 30.0, Verdict.FAIL), (GAUGE, 0.0, Verdict.PASS), (GAUGE, 30.0, Verdict.FAIL)],
-)
-def test_every_verdict_on_a_value_is_told_with_all_that_it_rests_on(
-    metric: dict[str, Any], worse: float, verdict: Verdict
-) -> None:
-    def side(number: int, value: float) -> Side:
-        value += number % 3
-        return Level(value) if metric is GAUGE else Moments(100, 100 * value, 100 * (value**2 + 9))
-
-    log = [
-        Tick(
-            at(number),
-            {metric["name"]: Pair(side(number, 50 + worse), side(number * 2, 50))},
-            pair((0, 100), (0, 400)),
-        )
-        for number in range(1, 41)
-    ]
-    status = judged(analysis(metric), log)
-    one = only(status)
-    assert (status.verdict, one.verdict) == (verdict, verdict)
-    assert one.estimate is not None
-    assert one.estimate == pytest.approx(worse, abs=0.5)
-    assert one.interval is not None
-    assert one.interval[0] < one.estimate < one.interval[1]
-    assert one.limit == float(metric["maxIncrease"]["absolute"])
-    versions = (
-        ("in 40 ticks", "at stable") if metric is GAUGE else ("in 4,000 of the candidate's", "in 4,000 of stable's")
-    )
-    figures = f"{metric['name']}: ", *versions, "95% interval", f"limit {one.limit:+g}"
-    assert [figure in status.message for figure in figures] == [True] * 5
-
-
 def test_what_is_worse_for_certain_and_tolerated_is_told_by_all_its_ticks() -> None:
     log = ticks(*[((200, 20_000), (800, 80_000))] * 5, *[((280, 20_000), (800, 80_000))] * 20)
     one = only(judged(analysis({"name": "error-rate", "maxIncrease": {"absolute": "1%"}}), log))
@@ -111,12 +69,9 @@ def test_what_is_worse_for_certain_and_tolerated_is_told_by_all_its_ticks() -> N
     assert "of late" not in one.message
 
 
-def test_no_traffic_holds_and_says_so() -> None:
+def test_traffic_that_a_metric_does_not_see_holds_and_is_named() -> None:
     before = ticks(*[GOOD] * 3)
-    silent = judged(analysis(), [*before, tick(4, (0, 0), (0, 0))])
-    assert (silent.verdict, silent.reason) == (Verdict.HOLD, "NoTraffic")
-    assert silent.message == "No requests reached either version in the newest tick"
     quiet = [tick(number, (0, 0), (0, 3)) for number in range(4, 7)]
-    unheard = judged(analysis(), [*before, *quiet])
-    assert (unheard.verdict, unheard.reason) == (Verdict.HOLD, "NoTraffic")
-    assert unheard.message == "error-rate: The candidate had nothing in 3 ticks that error-rate could count"
+    status = judged(analysis(), [*before, *quiet])
+    assert (status.verdict, status.reason) == (Verdict.HOLD, "NoTraffic")
+    assert status.message == "error-rate: The candidate had nothing in 3 ticks that error-rate could count"
