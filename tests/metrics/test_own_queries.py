@@ -266,3 +266,14 @@ def test_a_server_that_does_not_answer_is_a_problem_of_the_tick() -> None:
 
     (tick,) = collected(rollout(GAUGE), Dead({}))
     assert tick.problem == "no answer"
+
+
+def test_what_own_queries_cost_is_told_apart() -> None:
+    registry = CollectorRegistry()
+    collector = MetricsCollector(Provider({"asked": UnreachableError("too slow")}), Meters(registry))
+    asyncio.run(collector.collect([rollout(RATIO)]))
+    asked = registry.get_sample_value("serin_prometheus_queries_total", {"server": "default", "signal": "own"})
+    failed = registry.get_sample_value(
+        "serin_prometheus_query_failures_total", {"server": "default", "reason": "UnreachableError"}
+    )
+    assert (asked, failed) == (4, 2)

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 
 from serin.api.spec import AnalysisMetric
 from serin.metrics.batch import TIMEOUT_OF_INTERVAL
@@ -84,7 +85,13 @@ def expression_of(subject: Subject, revision: str, text: str) -> str:
     wrong = check_query(text)
     if wrong is not None:
         raise OwnQueryError(wrong)
-    return fill(text, subject.names(revision), subject.analysis.interval)
+    return _filled(text, tuple(subject.names(revision).items()), subject.analysis.interval)
+
+
+@lru_cache(4096)
+def _filled(text: str, names: tuple[tuple[str, str], ...], window: timedelta) -> str:
+    """After an outage the same is wanted for hundreds of ticks."""
+    return fill(text, dict(names), window)
 
 
 def fields_of(metric: AnalysisMetric) -> dict[str, str]:
