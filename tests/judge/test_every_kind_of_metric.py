@@ -111,6 +111,9 @@ def test_one_burst_rolls_nothing_back_and_the_same_for_confirm_ticks_does(kind: 
     after = kind.log(kind.good, ENOUGH, first=ENOUGH + 2)
     assert kind.judged(before, burst).verdict is not Verdict.FAIL
     assert kind.judged(before, burst, after).verdict is not Verdict.FAIL
+    if kind.made is shares:
+        assert kind.judged(kind.log(kind.bad, 3)).verdict is Verdict.FAIL
+        assert kind.judged(before, kind.log(kind.bad, 6, first=ENOUGH + 1)).verdict is Verdict.FAIL
 
 
 @every_kind
