@@ -117,6 +117,24 @@ def test_at_max_duration_only_estimates_within_the_limits_promote(
     assert phase_of(healthy) is phase
 
 
+def test_at_max_duration_nothing_is_promoted_before_the_last_step_or_by_too_few_samples(healthy: Simulator) -> None:
+    new = roll_out(healthy, analysis={**ANALYSIS, "maxDuration": "10m"})
+    healthy.verdict, healthy.ticks = Verdict.CONTINUE, 2
+    healthy.pass_time(601)
+    assert (phase_of(healthy), healthy.split[new]) == (Phase.PAUSED, 10)
+    healthy.ticks = 3
+    healthy.ask("resume")
+    healthy.pass_time(1)
+    assert healthy.split[new] == 50
+    healthy.samples = 49
+    healthy.pass_time(600)
+    assert (phase_of(healthy), healthy.split[new]) == (Phase.PAUSED, 50)
+    healthy.samples = 50
+    healthy.ask("resume")
+    healthy.pass_time(601)
+    assert healthy.status.stable == new
+
+
 def test_whoever_resumes_after_max_duration_grants_it_once_more(healthy: Simulator) -> None:
     roll_out(healthy, analysis={**ANALYSIS, "maxDuration": "10m"})
     healthy.verdict = Verdict.HOLD
