@@ -161,7 +161,9 @@ async def queries_of_a_tick(number: int, *, own: int = 0) -> int:
         before = len(provider.queries)
         for _ in range(30):
             time.advance(1)
-            await asyncio.sleep(0.005)
+            # Until whatever is due has been looked at, and the next look is waited for.
+            while min(time.sleepers, default=time.now()) <= time.now():  # noqa: ASYNC110 - it waits for a list
+                await asyncio.sleep(0.001)
         counts.append(len(provider.queries) - before)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

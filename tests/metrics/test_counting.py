@@ -15,6 +15,7 @@ from metrics.subjects import ERROR_RATE, LATENCY, analysis
 from serin.api.spec import Analysis
 from serin.judge import Counts, Pair, Tick
 from serin.metrics import Meters, MetricsCollector, PrometheusProvider, Subject
+from serin.metrics.preset import MODEL_PRESET
 
 pytestmark = pytest.mark.cluster
 
@@ -54,7 +55,7 @@ class World:
         for second in range(int(since), int(until) + 1, SCRAPE):
             self.put(second, 1, __name__="up", job="pods", instance="bystander")
 
-    def ticks(self, *seconds: float, policy: Analysis = POLICY) -> tuple[Tick, ...]:
+    def ticks(self, *seconds: float, policy: Analysis = POLICY, server: str = MODEL_PRESET) -> tuple[Tick, ...]:
         """Collect the ticks at these seconds, which lie on one grid."""
         self.server.write((dict(labels), samples) for labels, samples in self.samples.items())
         self.samples.clear()
@@ -62,7 +63,7 @@ class World:
         provider = PrometheusProvider(self.server.url, timedelta(seconds=10))
         try:
             collector = MetricsCollector(provider, Meters(CollectorRegistry()))
-            subject = Subject("ml", "fraud", CANDIDATE, STABLE, policy, due)
+            subject = Subject("ml", "fraud", CANDIDATE, STABLE, policy, due, server=server)
             return asyncio.run(collector.collect([subject]))["ml", "fraud"]
         finally:
             provider.close()
@@ -249,6 +250,79 @@ def test_latency_stays_consistent_when_a_slow_pod_restarts(world: World) -> None
         world.put(second, 1000 if second <= 0 else 500, **labels, le="+Inf")
     (tick,) = world.ticks(WINDOW, policy=policy)
     assert tick.metrics["latency"].candidate == Counts(10, 500)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_restart_of_one_counter_is_one_for_all_counters_of_the_preset(world: World, number: int) -> None:
+    """Whichever of the two fell: the other had been lower than what it shows after the restart."""
+    labels = {"job": "pods", "instance": "a", "namespace": "ml", "serin_model": "fraud", "serin_revision": CANDIDATE}
+    fell, rose = [("request_success", "request_failure"), ("request_failure", "request_success")][number - 1]
+    for second in range(-60, 31, SCRAPE):
+        world.put(second, 1, __name__="up", job="pods", instance="a")
+        world.put(second, 1000 if second <= 0 else 20, **labels, __name__=f"model_infer_{fell}_total")
+        world.put(second, 3 if second <= 0 else 4, **labels, __name__=f"model_infer_{rose}_total")
+    (tick,) = world.ticks(WINDOW, server="mlserver")
+    bad = 4 if rose == "request_failure" else 20
+    assert tick.metrics["error-rate"].candidate == Counts(bad, 24)
+
+
+def test_of_several_counters_new_and_vanished_pods_are_counted_as_of_one(world: World) -> None:
+    world.bystander(60)
+
+    def pod(seconds: range, instance: str, success: int, failure: int) -> None:
+        labels = {"namespace": "ml", "serin_model": "fraud", "serin_revision": CANDIDATE}
+        for second in seconds:
+            world.put(second, 1, __name__="up", job="pods", instance=instance)
+            for name, value in (("success", success), ("failure", failure)):
+                world.put(second, value, __name__=f"model_infer_request_{name}_total", job="pods", instance=instance,
+                          **labels)  # fmt: skip
+
+    pod(range(-60, 11, SCRAPE), "gone", 500, 50)
+    pod(range(40, 61, SCRAPE), "new", 7, 3)
+    ticks = world.ticks(WINDOW, 2 * WINDOW, server="mlserver")
+    assert [tick.metrics["error-rate"].candidate for tick in ticks] == [Counts(0, 0), Counts(3, 10)]
+
+
+LATE = "the candidate scraped once in the window, so counts come late: have them scraped every 15s"
+
+
+@pytest.mark.parametrize(
+    ("every", "late"), [(10, [False] * 4), (15, [False] * 4), (20, [True, False] * 2), (30, [True] * 4)]
+)
+def test_scrapes_too_few_for_the_window_are_told_and_counted_all_the_same(
+    world: World, every: int, late: list[bool]
+) -> None:
+    for second in range(-60, 121, SCRAPE):
+        world.scrape(second, "stable", revision=STABLE, success=1000 + second)
+    for second in range(-100, 121, every):
+        world.scrape(second, "a", success=1000 + second)
+    ticks = world.ticks(*windows(4))
+    pairs = [tick.metrics["error-rate"] for tick in ticks]
+    assert all(isinstance(pair.candidate, Counts) and isinstance(pair.stable, Counts) for pair in pairs)
+    assert [pair.note for pair in pairs] == [LATE if is_late else None for is_late in late]
+
+
+def test_one_pod_that_is_scraped_well_is_enough(world: World) -> None:
+    world.bystander(30)
+    for second in range(-60, 31, SCRAPE):
+        world.scrape(second, "stable", revision=STABLE, success=1000 + second)
+        world.scrape(second, "old", success=1000 + second)
+    world.scrape(20, "new", success=5)
+    world.failed_scrape(30, "new", "success")
+    (tick,) = world.ticks(WINDOW)
+    assert tick.metrics["error-rate"] == Pair(Counts(0, 35), Counts(0, 30))
+
+
+def test_scrapes_that_failed_are_none(world: World) -> None:
+    world.bystander(30)
+    for second in range(-60, 31, SCRAPE):
+        world.scrape(second, "stable", revision=STABLE, success=1000 + second)
+        if second in {10, 20}:
+            world.failed_scrape(second, "a", "success")
+        else:
+            world.scrape(second, "a", success=1000 + second)
+    (tick,) = world.ticks(WINDOW)
+    assert tick.metrics["error-rate"] == Pair(Counts(0, 30), Counts(0, 30), LATE)
 
 
 @pytest.mark.parametrize("seed", range(8))

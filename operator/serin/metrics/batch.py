@@ -18,8 +18,8 @@ MAX_SUBJECTS = 2000
 MAX_POINTS = 10_000
 """Rollouts times ticks in one query: a history or a long outage is read in pieces. Each point is two versions' worth of
 series, a dozen for a histogram, and an answer takes some hundred bytes of memory for each."""
-MAX_SELECTOR = 350
-"""Characters of a label's regular expression in a URL. It stands in the query five times, and the query in the URL: in
+MAX_SELECTOR = 280
+"""Characters of a label's regular expression in a URL. It stands in the query six times, and the query in the URL: in
 all below 8,000 characters, of which proxies in front of Prometheus (nginx, Apache) refuse more."""
 
 TIMEOUT_OF_INTERVAL = 0.8

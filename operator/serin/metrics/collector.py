@@ -4,10 +4,11 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
+from typing import TypeVar
 from zlib import crc32
 
 from serin.judge import Pair, Tick
@@ -17,11 +18,12 @@ from serin.metrics.own_queries import OwnAnswers, own_queries
 from serin.metrics.own_reading import own_pair
 from serin.metrics.preset import Preset, preset_names
 from serin.metrics.provider import MetricsError, MetricsProvider, RangeQuery, Series, TooLargeError
-from serin.metrics.reading import Cells, Table, built_in_pair, no_counts, requests_pair, totals
+from serin.metrics.reading import Cell, Cells, Table, built_in_pair, no_counts, requests_pair, totals, with_lateness
 from serin.metrics.signals import Signal, refusal, signal_of, source
 from serin.metrics.subject import Subject, SubjectKey
 
 Answer = tuple[Series, ...] | MetricsError
+T = TypeVar("T")
 
 LOG = logging.getLogger(__name__)
 
@@ -141,24 +143,25 @@ def _tick(subject: Subject, at: datetime, answers: _Answers, read: Sequence[Kind
         if (refused := refusal(metric, preset)) is not None:
             metrics[metric.name] = Pair(None, None, refused)
         elif problems[kind] is None:
-            cells = _cells(subject, preset, at, answers.tables[kind])
-            pair = built_in_pair(metric, preset, *cells)
-            metrics[metric.name] = _with_note(pair, cells, signal, preset)
+            table = answers.tables[kind]
+            cells = _of_both(subject, preset, at, table.cells)
+            pair = _with_note(built_in_pair(metric, preset, *cells), cells, signal, preset)
+            candidate, stable = _of_both(subject, preset, at, table.was_scraped_once)
+            metrics[metric.name] = with_lateness(pair, subject.analysis.interval, candidate=candidate, stable=stable)
     preset = subject.requests_preset
     requests_kind = Kind(subject.analysis.prometheus, Signal.REQUESTS, preset.name)
     requests = None
     if problems[requests_kind] is None:
-        cells = _cells(subject, preset, at, answers.tables[requests_kind])
+        cells = _of_both(subject, preset, at, answers.tables[requests_kind].cells)
         requests = _with_note(totals(requests_pair(preset, *cells)), cells, Signal.REQUESTS, preset)
     return Tick(at, metrics, requests, problem)
 
 
-def _cells(subject: Subject, preset: Preset, at: datetime, table: Table) -> tuple[Cells, Cells]:
+def _of_both(subject: Subject, preset: Preset, at: datetime, look_up: Callable[[Cell, int], T]) -> tuple[T, T]:
+    """What a table knows of the candidate and of stable, at the end of one window."""
     milliseconds = round(at.timestamp() * 1000)
-    candidate, stable = (
-        table.cells(subject.identity(preset, revision), milliseconds)
-        for revision in (subject.candidate, subject.stable)
-    )
+    revisions = (subject.candidate, subject.stable)
+    candidate, stable = (look_up(subject.identity(preset, revision), milliseconds) for revision in revisions)
     return candidate, stable
 
 

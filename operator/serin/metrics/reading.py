@@ -10,6 +10,7 @@ from serin.api.base import format_duration
 from serin.api.spec import AnalysisMetric
 from serin.judge.counts import Bins, Counts, Pair, Side
 from serin.metrics.preset import LatencyHistogram, Preset, Requests, RevisionLabels
+from serin.metrics.promql import ONCE_LABEL
 from serin.metrics.provider import Series
 from serin.metrics.signals import Signal, signal_of
 
@@ -23,12 +24,16 @@ class Table:
     """Counts by revision and tick, as one kind of query answered them."""
 
     _cells: dict[tuple[Cell, int], dict[Cell, float]] = field(default_factory=lambda: defaultdict(dict))
+    _scraped_once: set[tuple[Cell, int]] = field(default_factory=set)
 
     def add(self, series: Iterable[Series], revision: RevisionLabels, cell_labels: Sequence[str]) -> None:
         """File an answer; series that lack a label are nobody's. What is in several answers is the same in all."""
         answered: dict[tuple[Cell, int], dict[Cell, float]] = defaultdict(lambda: defaultdict(float))
         for one in series:
             identity = tuple(revision.value(label, one.labels.get(label, "")) for label in revision.labels)
+            if ONCE_LABEL in one.labels:
+                self._scraped_once.update((identity, at) for at in one.values)
+                continue
             cell = tuple(one.labels.get(label, "") for label in cell_labels)
             for at, value in one.values.items():
                 answered[identity, at][cell] += value
@@ -38,6 +43,10 @@ class Table:
     def cells(self, identity: Cell, at: int) -> Cells:
         """What was counted of a revision in the window that ends at this Unix time in milliseconds."""
         return self._cells.get((identity, at), {})
+
+    def was_scraped_once(self, identity: Cell, at: int) -> bool:
+        """Whether a single scrape of a revision is in the window that ends then: what it shows may be a window old."""
+        return (identity, at) in self._scraped_once
 
 
 def _counts(bad: float, total: float) -> Counts | None:
@@ -54,6 +63,19 @@ def no_counts(*sides: Cells) -> str:
     if not all(0 <= value < inf for value in values):
         return "is negative or infinite"
     return "is not complete" if all(sides) else "has no sample"
+
+
+def with_lateness(pair: Pair, interval: timedelta, *, candidate: bool, stable: bool) -> Pair:
+    """The same pair, with a word for people if a version was scraped only once in the window.
+
+    What is between the scrape and the window's end counts in the next window: with one scrape that may be all of it.
+    """
+    whose = [name for name, once in (("the candidate", candidate), ("stable", stable)) if once]
+    if not whose:
+        return pair
+    half = format_duration(interval / 2)
+    text = f"{' and '.join(whose)} scraped once in the window, so counts come late: have them scraped every {half}"
+    return Pair(pair.candidate, pair.stable, f"{pair.note}; {text}" if pair.note else text)
 
 
 def built_in_pair(metric: AnalysisMetric, preset: Preset, candidate: Cells, stable: Cells) -> Pair:
