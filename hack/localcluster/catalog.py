@@ -98,6 +98,8 @@ GO_PROGRAMS = (
     GoProgram("coredns", "coredns", "."),
     GoProgram("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", group="kwok"),
     GoProgram("kind", "kind", "sigs.k8s.io/kind", group="kind"),
+    # A module of its own, though it is Kubernetes too: who changes it does not want the control plane built anew.
+    GoProgram("hpa", "hpa", ".", group="hpa"),
 )
 
 MODULE_FILES = (
@@ -120,4 +122,4 @@ MODULE_FILES = (
     ),
 )
 
-GROUPS = ("core", "kwok", "kind")
+GROUPS = ("core", "kwok", "kind", "hpa")
