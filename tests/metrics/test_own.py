@@ -27,6 +27,7 @@ VALUES = {
         ('sum(increase(x{v="$version"}[$window]))', 'sum(increase(x{v="1.0.0"}[30s]))'),
         ("sum(increase(x{v='$version'}[$window]))", "sum(increase(x{v='1.0.0'}[30s]))"),
         ("x{v=`$version`}", 'x{v="1.0.0"}'),
+        (r'x{v="$version",p=~`/v\d+`}', r'x{v="1.0.0",p=~"/v\\d+"}'),
         (r"x{v=~`a\.b-$version`}", r'x{v=~"a\\.b-1\\.0\\.0"}'),
         ('x{v=~"$version|none"}', r'x{v=~"1\\.0\\.0|none"}'),
         ('x{v!~"$version"}', r'x{v!~"1\\.0\\.0"}'),

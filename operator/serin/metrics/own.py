@@ -136,7 +136,7 @@ def _filled(token: re.Match[str], place: _Place, values: Mapping[str, str], wind
     match token.lastgroup:
         case "comment":
             return " "
-        case "string" if "$" in written:
+        case "string" if "$" in written or written[0] == "`":
             return _filled_string(written, place, values)
         case "placeholder":
             return _filled_duration(_known(written[1:]), place, window)
@@ -178,7 +178,8 @@ def _filled_string(written: str, place: _Place, values: Mapping[str, str]) -> st
         if name not in values:
             raise OwnQueryError(f"what ${name} stands for is not known here")
         found = escape_regex(values[name]) if place.before in _REGEX else values[name]
-        # What stands in backticks is written in quotes in the end, all of it.
+        # What stands in backticks is written in quotes in the end, all of it: nothing can be escaped there, and the
+        # parser, unlike Prometheus, reads escapes in it.
         return found if delimiter == "`" else _escaped(found, delimiter)
 
     filled = _IN_A_STRING.sub(value, content)
