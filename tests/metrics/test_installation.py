@@ -88,6 +88,9 @@ SERVERS = [
 ]
 
 
+WHERE = ("--namespace", "serin-system", "--kube-version", "1.34.0")
+
+
 @pytest.fixture
 def helm() -> str:
     """The program; it is not among those that the local cluster builds."""
@@ -102,9 +105,7 @@ def template(helm: str, tmp_path: Path, values: Mapping[str, Any]) -> Objects:
     file.write_text(yaml.safe_dump(values))
     places = ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
     environment = {**os.environ, **dict.fromkeys(places, str(tmp_path))}
-    return render(
-        helm, "template", "serin", CHART, "--namespace", "serin-system", "--values", file, environment=environment
-    )
+    return render(helm, "template", "serin", CHART, *WHERE, "--values", file, environment=environment)
 
 
 def test_the_chart_names_one_url_unless_there_are_servers(helm: str, tmp_path: Path) -> None:
