@@ -275,12 +275,12 @@ def _numbers(measure: Measure) -> dict[str, Any]:
         shares = [_row(name, measure._processes, row) for name, row in named.items() if row is not None]
         return {name: value for part in shares for name, value in part.items()}
     if isinstance(measure, ValueMeasure):
-        accounts = {"start": measure._start, "step": measure._step, "stable": measure._stable}
+        accounts = {"start": measure._start, "step": measure._step, "stable": measure._stable, "block": measure._block}
         return {
             f"{name} {field}": value
             for name, account in accounts.items()
             for field, value in (*vars_of(account.state), ("threshold", account.threshold))
-        } | {"bound": astuple(measure._bound) if measure._bound else None}
+        } | {"blocks": measure._blocks, "bound": astuple(measure._bound) if measure._bound else None}
     assert isinstance(measure, DriftMeasure)
     found = {f"pooled {name}": value for name, value in vars_of(measure._pooled)}
     for label, rows in measure._rows.items():

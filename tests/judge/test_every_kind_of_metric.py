@@ -116,6 +116,14 @@ def test_one_burst_rolls_nothing_back_and_the_same_for_confirm_ticks_does(kind: 
         assert kind.judged(before, kind.log(kind.bad, 6, first=ENOUGH + 1)).verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.metric != DRIFT], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("good", [5, 30, 60])
+def test_a_fault_that_comes_late_is_found_as_well_however_bad_it_is(kind: Kind, good: int) -> None:
+    for bad in (kind.bad, kind.good + (kind.bad - kind.good) / 2):
+        late = kind.log(bad, 40, first=good + 1)
+        assert kind.judged(kind.log(kind.good, good), late).verdict is Verdict.FAIL
+
+
 @every_kind
 def test_fewer_bad_ticks_than_confirm_never_fail_and_many_do(kind: Kind) -> None:
     for confirm in (3, 5):

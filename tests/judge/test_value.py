@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from math import sqrt
 from typing import Any
 
 import pytest
@@ -167,6 +168,25 @@ def test_at_the_full_weight_the_last_requests_of_stable_are_no_baseline(metric: 
     policy, name = analysis(metric), metric["name"]
     log = log_of(name, made(50, 50, 20)) + log_of(name, made(50, 0, 40), first=21, requests=ALL)
     assert only(judged(policy, log, weight=100, step_since=at(20))).verdict is Verdict.PASS
+
+
+def test_a_leap_of_a_gauge_is_told_by_the_ticks_that_show_it() -> None:
+    log = log_of("queue", levels(50, 50, 60) + levels(75, 50, 24))
+    status = only(judged(analysis(GAUGE), log))
+    assert status.verdict is Verdict.FAIL
+    assert status.estimate == pytest.approx(25, abs=1)
+    assert "at stable of late (+2" in status.message
+
+
+def test_a_gauge_that_wanders_and_is_no_worse_is_rolled_back_in_no_block_of_a_long_step() -> None:
+    runs, likeness = 40, 0.5
+    policy = analysis({**GAUGE, "maxIncrease": {"absolute": "1"}})
+    for seed in range(runs):
+        source, value, pairs = random.Random(seed), 0.0, []
+        for _ in range(200):
+            value = likeness * value + sqrt(1 - likeness**2) * source.gauss(0, 1)
+            pairs.append(Pair(Level(50 + value), Level(50)))
+        assert judged(policy, log_of("queue", pairs)).verdict is not Verdict.FAIL
 
 
 def test_a_step_without_data_of_its_own_has_not_passed() -> None:

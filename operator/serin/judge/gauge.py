@@ -14,6 +14,8 @@ from serin.judge.growth import log_mean_exp
 
 SIZES = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Bets: by how many standard deviations of one tick's difference the gauge is worse."""
+BLOCK = 24
+"""So many ticks of a step are judged by themselves, too: three times as many as it takes to know how a gauge varies."""
 FIRST = 8
 """The tick from which on there is evidence: before, nobody knows how much the gauge varies."""
 
