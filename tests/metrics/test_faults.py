@@ -83,7 +83,7 @@ def test_everything_that_was_counted_is_read(fake: FakePrometheus) -> None:
     [
         (Fault.SLOW, "Prometheus did not answer within 1.6s"),
         (Fault.ERROR, "Prometheus refused the query (HTTP 500): the disk is full"),
-        (Fault.BUSY, "Prometheus refused the query twice"),
+        (Fault.BUSY, "Prometheus refused the query (HTTP 503): too many queries"),
         (Fault.PARTIAL, "Prometheus warned that its answer may be incomplete: the store gateway of last week"),
         (Fault.HTML, "The answer is not Prometheus' JSON"),
         (Fault.NOT_JSON, "The answer is not Prometheus' JSON"),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,8 +31,12 @@ from serin.metrics.provider import (
 from serin.metrics.servers import Access
 
 _THREADS = 4
+_SHORTEST = 0.02
+"""Seconds in which an answer may still come."""
 _OPEN = Access()
-_RETRY = Retry(total=1, read=False, backoff_factor=0.2, status_forcelist=(408, 429, 502, 503, 504))
+_RETRY = Retry(
+    total=1, read=False, backoff_factor=0.2, status_forcelist=(408, 429, 502, 503, 504), raise_on_status=False
+)
 """The next tick is the retry that matters."""
 
 
@@ -114,6 +119,7 @@ class PrometheusProvider:
         self._url = url.rstrip("/")
         self._longest = longest
         self._access = access
+        self._at_once = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="prometheus")
         self._local = threading.local()
         self._sessions: set[requests.Session] = set()
@@ -121,12 +127,20 @@ class PrometheusProvider:
     async def query_range(self, query: RangeQuery) -> tuple[Series, ...]:
         """Answer a query in full, or raise a `MetricsError`."""
         seconds = min(query.timeout, self._longest).total_seconds()
-        loop = asyncio.get_running_loop()
+        asked = self._threads.submit(self._query, query, seconds, time.monotonic() + seconds)
         try:
             # The time-out of requests is per read from the socket; this one bounds the whole.
-            return await asyncio.wait_for(loop.run_in_executor(self._threads, self._query, query, seconds), seconds)
+            return await asyncio.wait_for(asyncio.wrap_future(asked), seconds)
         except TimeoutError as error:
+            if asked.cancelled():
+                raise self._not_asked(seconds) from error
             raise UnreachableError(f"Prometheus did not answer within {seconds:g}s") from error
+
+    def _not_asked(self, seconds: float) -> UnreachableError:
+        return UnreachableError(
+            f"Prometheus was not asked within {seconds:g}s: more queries are due than {self._at_once} at once, which"
+            " the server's concurrency allows, can ask in that time"
+        )
 
     def close(self) -> None:
         """End the threads and connections; a query under way is not waited for."""
@@ -134,7 +148,11 @@ class PrometheusProvider:
         for session in tuple(self._sessions):
             session.close()
 
-    def _query(self, query: RangeQuery, seconds: float) -> tuple[Series, ...]:
+    def _query(self, query: RangeQuery, seconds: float, deadline: float) -> tuple[Series, ...]:
+        # Nobody listens to an answer after the deadline, and what waited for its turn has less time than it had.
+        left = deadline - time.monotonic()
+        if left < _SHORTEST:
+            raise self._not_asked(seconds)
         try:
             answer = self._client().custom_query_range(
                 query.expression,
@@ -145,9 +163,9 @@ class PrometheusProvider:
                 params={
                     "start": query.start.timestamp(),
                     "end": query.end.timestamp(),
-                    "timeout": duration(timedelta(seconds=seconds)),
+                    "timeout": duration(timedelta(seconds=left)),
                 },
-                timeout=seconds,
+                timeout=left,
             )
             return tuple(_series(_ELEMENT.validate_python(element), query) for element in _consumed(answer))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -195,8 +213,6 @@ def _series(element: _Element, query: RangeQuery) -> Series:
 
 def _in_words(error: Exception, seconds: float) -> MetricsError:
     """The error as one of ours. Order matters: requests' JSON error is a ValueError and a RequestException."""
-    if isinstance(error, requests.exceptions.RetryError):
-        return UnavailableError(f"Prometheus refused the query twice: {_short(error)}")
     if isinstance(error, requests.Timeout):
         return UnreachableError(f"Prometheus did not answer within {seconds:g}s")
     if isinstance(error, (requests.exceptions.InvalidJSONError, ValidationError, KeyError, TypeError)):
