@@ -60,5 +60,6 @@ def test_with_some_invalid_nothing_is_scaled_down(proposed: int, replicas: int |
     assert proposal.replicas == replicas
     assert proposal.invalid is INVALID
     assert proposal.error == (
-        "invalid metrics (2 invalid out of 4), first error is: failed to get queue external metric value: gone"
+        "invalid metrics (2 invalid out of 4), first error is: failed to get queue external metric value: "
+        "failed to get external metric queue: gone"
     )

@@ -8,6 +8,7 @@ from serin.scaling.metrics import (
     PodsMetric,
     PrometheusMetric,
     ResourceMetric,
+    TargetType,
 )
 
 
@@ -50,18 +51,12 @@ def failure_reason(metric: MetricSpec) -> str:
 
 
 def failing(metric: MetricSpec) -> str:
-    """What begins the error of a metric in its condition."""
+    """What begins the error of a metric in its condition: upstream puts it before those of resources alone."""
     match metric:
         case ResourceMetric() | ContainerResourceMetric():
             if metric.target.average_value is not None:
                 return f"failed to get {metric.name} usage: "
             return f"failed to get {metric.name} utilization: " if metric.target.average_utilization is not None else ""
-        case ObjectMetric() if metric.target.type == "AverageValue" and metric.target.average_value is not None:
-            return f"failed to get {metric.name} object metric: "
-        case ExternalMetric() | PrometheusMetric():
-            if metric.target.average_value is not None:
-                return f"failed to get {metric.name} external metric: "
-            return f"failed to get external metric {metric.name}: " if metric.target.value is not None else ""
     return ""
 
 
@@ -75,7 +70,18 @@ def failing_pass(metric: MetricSpec) -> str:
         case PodsMetric():
             return "failed to get pods metric value: "
         case ObjectMetric():
-            return "failed to get object metric value: "
+            return f"failed to get object metric value: {_failing_object(metric)}"
         case ExternalMetric() | PrometheusMetric():
-            return f"failed to get {metric.name} external metric value: "
+            return f"failed to get {metric.name} external metric value: {_failing_external(metric)}"
     return ""
+
+
+def _failing_object(metric: ObjectMetric) -> str:
+    averaged = metric.target.type == TargetType.AVERAGE_VALUE and metric.target.average_value is not None
+    return f"failed to get {metric.name} object metric: " if averaged else ""
+
+
+def _failing_external(metric: ExternalMetric | PrometheusMetric) -> str:
+    if metric.target.average_value is not None:
+        return f"failed to get {metric.name} external metric: "
+    return f"failed to get external metric {metric.name}: " if metric.target.value is not None else ""
