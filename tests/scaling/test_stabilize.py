@@ -24,6 +24,7 @@ def past(*entries: tuple[int, float]) -> tuple[PastRecommendation, ...]:
         pytest.param(((8, 300),), 5, 8, 0, id="age > window = obsolete (strict)"),
         pytest.param(((8, 300.001),), 5, 5, None, id="obsolete"),
         pytest.param(((3, 100), (8, 200), (7, 50)), 5, 8, 250, id="held until the last of those above it is obsolete"),
+        pytest.param(((8, 200), (3, 50), (5, 20)), 5, 8, 100, id="those at the proposal and below do not hold it"),
         pytest.param(((3, 100),), 5, 5, None, id="Scale-up is never delayed"),
     ],
 )
@@ -65,6 +66,8 @@ def test_without_behavior_slots_are_used_again(entries: Past, slot: int | None) 
         pytest.param(((7, 30),), 2, 5, 5, 150, id="a down above current changes nothing"),
         pytest.param(((4, 180),), 2, 5, 2, None, id="age < downWindow is strict"),
         pytest.param(((9, 30), (1, 20)), 5, 5, 5, None, id="at the proposal there is nothing to hold"),
+        pytest.param(((6, 50), (9, 20), (11, 10)), 9, 5, 6, 10, id="those at the proposal and above do not hold it"),
+        pytest.param(((4, 150), (2, 50), (1, 20)), 2, 5, 4, 30, id="nor do those at it and below on the way down"),
         pytest.param(((6, 50), (7, 10), (8, 5), (9, 1)), 9, 5, 6, 55, id="held until the last of those below has left"),
     ],
 )

@@ -3,6 +3,7 @@
 import pytest
 
 from scaling.build import NOW, WINDOW, usage
+from serin.scaling.numbers import MAX_INT64, MIN_INT64
 from serin.scaling.samples import PodSample, PodUsage
 from serin.scaling.usage import one_container, whole_pods
 
@@ -13,6 +14,7 @@ from serin.scaling.usage import one_container, whole_pods
         pytest.param(usage("p", {"a": {"cpu": 5, "memory": 9}, "b": {"cpu": 7}}), 12, id="the sum of its containers"),
         pytest.param(usage("p", {"a": {"cpu": 5}, "b": {"memory": 7}}), None, id="one container's usage is not known"),
         pytest.param(usage("p", {}), None, id="no containers"),
+        pytest.param(usage("p", {"a": {"cpu": MAX_INT64}, "b": {"cpu": 1}}), MIN_INT64, id="wraps around"),
     ],
 )
 def test_whole_pod_needs_every_container(given: PodUsage, value: int | None) -> None:

@@ -44,6 +44,10 @@ def test_value(replicas: int, usage: int, target: int, proposed: int) -> None:
     assert outcome.hold is (Hold.TOLERANCE if (replicas, usage) == (3, 1100) else None)
 
 
+def test_ratio_is_of_floats() -> None:
+    assert value_replicas(observed((), 0), 2**53 + 3, 3).ratio == float(2**53 + 3) / 3.0
+
+
 def test_ready_pods_run_and_are_ready() -> None:
     """readyPods = phase Running and Ready==True."""
     seen = (
