@@ -125,7 +125,8 @@ class Scraped:
                 provider.close()
             return ticks[asked.key][0]
 
-        return asyncio.run(collect())
+        tick = asyncio.run(collect())
+        return replace(tick, metrics={name: _without_lateness(pair) for name, pair in tick.metrics.items()})
 
     def ask(self, query: str) -> list[dict[str, Any]]:
         """Prometheus' answer to an instant query."""
@@ -134,6 +135,11 @@ class Scraped:
         with urllib.request.urlopen(url, timeout=20) as response:
             result: list[dict[str, Any]] = json.load(response)["data"]["result"]
         return result
+
+
+def _without_lateness(pair: Pair) -> Pair:
+    """The window is as short as can be, and a target may well be scraped only once in it."""
+    return replace(pair, note=None) if pair.note and "scraped once in the window" in pair.note else pair
 
 
 @pytest.fixture(scope="module")
