@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from localcluster.build import ensure_built
 from scaling.as_kubernetes import Case, Pass, case, instant
 from serin.scaling.afterwards import applied, refused, unknown_scale
 from serin.scaling.autoscaler import recommend
@@ -29,8 +30,6 @@ NO_REQUEST = re.compile(
 
 def upstream(cases: Iterable[Case]) -> list[list[Answer]]:
     """What Kubernetes' autoscaler says to each pass of each case. The program is built the first time."""
-    from localcluster.build import ensure_built
-
     lines = "\n".join(json.dumps(case(it)) for it in cases)
     program = str(ensure_built(("hpa",))["hpa"])
     run = subprocess.run([program], input=lines, capture_output=True, text=True, check=False, timeout=280)
@@ -138,7 +137,7 @@ def _comparable(step: Pass, answer: Answer, mine: Answer) -> Answer:
         "metrics": metrics,
         "replicas": answer["replicas"],
         "rescaled": answer["rescaled"],
-        "reason": _words(answer["reason"]),
+        "reason": _words(answer["reason"].removesuffix(f"; error: {step.update_scale}")),
         "error": error,
         "conditions": conditions,
         "lastScale": None if answer["lastScale"] is None else _instant(answer["lastScale"]),

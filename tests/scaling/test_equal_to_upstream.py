@@ -2,34 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from scaling.as_kubernetes import Case
+from localcluster.catalog import KUBERNETES_VERSION, PROGRAMS_DIRECTORY
 from scaling.oracle import differences, ours, upstream
 from scaling.random_cases import KINDS, one_metric
+from scaling.random_lives import Life, life
 
 FEW, MANY = range(1000), range(1000, 11_000)
+SOME_LIVES, MANY_LIVES = range(500), [range(first, first + 1000) for first in range(500, 10_500, 1000)]
 
 
-def agree(cases: Iterable[Case]) -> None:
+# The first test builds the program: minutes where nothing of Kubernetes was compiled before.
+pytestmark = pytest.mark.timeout(900)
+
+
+def agree(lives: Iterable[Life]) -> None:
     """Fail if the two say different things to a case."""
-    cases = list(cases)
-    answers = upstream(cases)
+    lives = list(lives)
+    answers = upstream(it.case for it in lives)
     wrong = []
-    for one, theirs in zip(cases, answers, strict=True):
-        if found := differences(one, ours(one), theirs):
-            wrong.append("\n".join([*found, str(one)]))
-    assert not wrong, f"{len(wrong)} of {len(cases)} cases differ:\n" + "\n\n".join(wrong[:3])
+    for one, theirs in zip(lives, answers, strict=True):
+        if found := differences(one.case, one.ours, theirs):
+            wrong.append("\n".join([*found, str(one.case)]))
+    assert not wrong, f"{len(wrong)} of {len(lives)} cases differ:\n" + "\n\n".join(wrong[:3])
+
+
+def passes(kind: str, seeds: Iterable[int]) -> Iterator[Life]:
+    """One pass each, with one metric of a kind, and what ours makes of it."""
+    for seed in seeds:
+        one = one_metric(kind, seed)
+        yield Life(one, tuple(ours(one)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_metric_proposes_what_upstream_proposes(kind: str) -> None:
-    agree(one_metric(kind, seed) for seed in FEW)
+    agree(passes(kind, FEW))
+
+
+def test_a_life_is_lived_as_upstream_lives_it() -> None:
+    """Behavior, stabilization, scale events, scaling to zero, conditions: pass by pass, with all that is remembered."""
+    agree(life(seed) for seed in SOME_LIVES)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_metric_proposes_what_upstream_proposes_in_ten_thousand_cases(kind: str) -> None:
-    agree(one_metric(kind, seed) for seed in MANY)
+def test_ten_thousand_proposals_are_equal(kind: str) -> None:
+    agree(passes(kind, MANY))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seeds", MANY_LIVES, ids=str)
+def test_ten_thousand_lives_are_equal(seeds: range) -> None:
+    agree(life(seed) for seed in seeds)
+
+
+def test_it_is_the_upstream_of_the_cluster() -> None:
+    """Both modules pin the same Kubernetes, of which the live controller of the scenarios is."""
+    module = (PROGRAMS_DIRECTORY / "hpa" / "go.mod").read_text()
+    assert f"k8s.io/kubernetes v{KUBERNETES_VERSION}\n" in module
