@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from localcluster.build import ensure_built
-from scaling.as_kubernetes import Case, Pass, case, instant
+from scaling.as_kubernetes import Case, Pass, case, instant, spec
 from serin.scaling.afterwards import applied, refused, unknown_scale
 from serin.scaling.autoscaler import recommend
 from serin.scaling.evaluation import evaluate
@@ -17,7 +17,7 @@ from serin.scaling.history import EMPTY, History
 from serin.scaling.metrics import ExternalMetric, ObjectMetric
 from serin.scaling.observed import Observed
 from serin.scaling.report import MetricReport
-from serin.scaling.spec import Settings
+from serin.scaling.spec import AutoscalerSpec, Settings
 from serin.scaling.tolerance import tolerances_of
 
 Answer = dict[str, Any]
@@ -29,8 +29,18 @@ NO_REQUEST = re.compile(
 
 
 def upstream(cases: Iterable[Case]) -> list[list[Answer]]:
-    """What Kubernetes' autoscaler says to each pass of each case. The program is built the first time."""
-    lines = "\n".join(json.dumps(case(it)) for it in cases)
+    """What Kubernetes' autoscaler says to each pass of each case."""
+    return _ask(case(it) for it in cases)
+
+
+def refused_by_upstream(specs: Iterable[AutoscalerSpec], settings: Settings) -> list[list[str]]:
+    """What Kubernetes' API server would refuse in each spec: each problem with its field."""
+    return _ask(case(Case(settings, ())) | {"spec": spec(it)} for it in specs)
+
+
+def _ask(questions: Iterable[dict[str, Any]]) -> list[Any]:
+    """The answers of the program, which is built the first time."""
+    lines = "\n".join(json.dumps(it) for it in questions)
     program = str(ensure_built(("hpa",))["hpa"])
     run = subprocess.run([program], input=lines, capture_output=True, text=True, check=False, timeout=280)
     assert run.returncode == 0, run.stderr[-3000:]
@@ -151,8 +161,8 @@ def _comparable(step: Pass, answer: Answer, mine: Answer) -> Answer:
 def _comparable_metric(step: Pass, index: int, answer: Answer) -> Answer:
     """Explained: an average over no replicas is 0 with us, and what amd64 makes of infinity with upstream."""
     failed = answer["reason"] != ""
-    spec = step.spec.metrics[index]
-    over_none = isinstance(spec, ObjectMetric | ExternalMetric) and step.situation.scale.status_replicas == 0
+    metric = step.spec.metrics[index]
+    over_none = isinstance(metric, ObjectMetric | ExternalMetric) and step.situation.scale.status_replicas == 0
     return {
         "replicas": None if failed else answer["replicas"],
         "averageUtilization": answer["averageUtilization"],

@@ -37,7 +37,7 @@ def life(seed: int) -> Life:
     random = Random(f"life {seed}")
     settings = random_settings(random)
     large = random.random() < 0.05
-    spec = _spec(random, large=large)
+    spec = random_spec(random, large=large)
     replicas, now, history = _replicas(random, large=large), NOON, EMPTY
     passes: list[Pass] = []
     answers: list[Answer] = []
@@ -97,7 +97,8 @@ def _queue(random: Random, replicas: int) -> Sample:
     return ExternalValues((max(0, length) * 1000,))
 
 
-def _spec(random: Random, *, large: bool) -> AutoscalerSpec:
+def random_spec(random: Random, *, large: bool = False) -> AutoscalerSpec:
+    """A spec that the API server may take. large: so many replicas that int32 is near."""
     metrics = tuple(_metrics(random))
     maximum = random.choice((2**30, MAX_INT32)) if large else random.choice((1, 5, 10, 30, 100))
     minimum = random.choice((None, 0, 0, 1, 2, min(4, maximum)))
@@ -119,7 +120,7 @@ def _metrics(random: Random) -> list[MetricSpec]:
 
 def _changed(random: Random, spec: AutoscalerSpec, *, large: bool) -> AutoscalerSpec:
     """One thing about it is edited."""
-    other = _spec(random, large=large)
+    other = random_spec(random, large=large)
     return random.choice(
         (
             replace(spec, behavior=other.behavior),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import pytest
 
 from localcluster.catalog import KUBERNETES_VERSION, PROGRAMS_DIRECTORY
-from scaling.oracle import differences, ours, upstream
+from scaling.oracle import differences, ours, refused_by_upstream, upstream
 from scaling.random_cases import KINDS, one_metric
 from scaling.random_lives import Life, life
+from scaling.random_specs import doubtful
+from serin.scaling.spec import Settings
+from serin.scaling.validity import problems
 
 FEW, MANY = range(1000), range(1000, 11_000)
 SOME_LIVES, MANY_LIVES = range(500), [range(first, first + 1000) for first in range(500, 10_500, 1000)]
-
-
 # The first test builds the program: minutes where nothing of Kubernetes was compiled before.
 pytestmark = pytest.mark.timeout(900)
 
@@ -45,6 +47,22 @@ def test_a_metric_proposes_what_upstream_proposes(kind: str) -> None:
 def test_a_life_is_lived_as_upstream_lives_it() -> None:
     """Behavior, stabilization, scale events, scaling to zero, conditions: pass by pass, with all that is remembered."""
     agree(life(seed) for seed in SOME_LIVES)
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(scale_to_zero=False)], ids=["zero", "no zero"])
+def test_what_the_api_server_refuses_is_a_problem_of_the_same_field(settings: Settings) -> None:
+    specs = [doubtful(seed) for seed in range(5000)]
+    for spec, refused in zip(specs, refused_by_upstream(specs, settings), strict=True):
+        fields = {_field(it) for it in refused}
+        assert {_field(it) for it in problems(spec, settings)} == fields, f"{refused}: {spec}"
+
+
+def _field(problem: str) -> str:
+    """The field of a problem: without the source of a metric, which ours has no name for, and what its target lacks."""
+    field = re.sub(
+        r"^spec\.|(?<=\])\.(resource|containerResource|pods|object|external)(?=\.)", "", problem.partition(": ")[0]
+    )
+    return re.sub(r"\.target\..*", ".target", field)
 
 
 @pytest.mark.long

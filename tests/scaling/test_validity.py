@@ -143,6 +143,10 @@ ONE_OF_TWO = "target: must set either a target raw value or a target utilization
         (ResourceMetric("cpu", BOTH), ONE_OF_TWO),
         (ContainerResourceMetric("cpu", "model", NEITHER), ONE_OF_TWO),
         (replace(QUEUE, target=NEITHER), "target.averageValue: must set either a target value or averageValue"),
+        (
+            replace(QUEUE, target=Target(TargetType.VALUE, average_value=1, value=1)),
+            "target.value: may not set both a target value for metric and a per-pod target",
+        ),
         (replace(QUEUE, target=value(0)), "target.value: 0, must be greater than 0"),
         (PodsMetric("rps", average_value(-1)), "target.averageValue: -1, must be greater than 0"),
         (ResourceMetric("cpu", utilization(0)), "target.averageUtilization: 0, must be greater than 0"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from serin.scaling.behavior import Policy, ScalingRules
 from serin.scaling.metrics import (
     ContainerResourceMetric,
+    ExternalMetric,
     MetricSpec,
     PodsMetric,
     PrometheusMetric,
@@ -58,6 +59,8 @@ def _of_metric(metric: MetricSpec) -> Iterator[str]:
             yield "target: must set either a target raw value or a target utilization, and not both"
     elif target.value is None and target.average_value is None:
         yield "target.averageValue: must set either a target value or averageValue"
+    elif isinstance(metric, ExternalMetric | PrometheusMetric) and None not in (target.value, target.average_value):
+        yield "target.value: may not set both a target value for metric and a per-pod target"
     yield from _of_target(target)
 
 

@@ -10,6 +10,8 @@ type Case struct {
 	Settings Settings        `json:"settings"`
 	Gates    map[string]bool `json:"gates"`
 	Passes   []Pass          `json:"passes"`
+	// Spec is only to be read, as the API server reads it; there are no passes then.
+	Spec *autoscalingv2.HorizontalPodAutoscalerSpec `json:"spec"`
 }
 
 // Settings are the flags of kube-controller-manager. Stretches of time are in nanoseconds.

@@ -1,8 +1,10 @@
 // Hpa is Kubernetes' own Horizontal Pod Autoscaler, asked case by case instead of by a cluster.
 //
-// One case a line comes in as JSON (Case), one answer a line goes out ([]Pass of a case -> Answer). A case is a history:
-// several passes of one autoscaler, each at its own time and with its own spec, pods and metrics. What decides is
-// upstream's HorizontalController and its metrics client, compiled as they are; only what they talk to is made up.
+// One case a line comes in as JSON (Case), one answer a line goes out. A case is a history: several passes of one
+// autoscaler, each at its own time and with its own spec, pods and metrics; the answer has one Answer a pass. Or it is
+// only a spec, and the answer is what the API server would refuse in it. What decides is upstream's: the
+// HorizontalController, its metrics client and the validation are compiled as they are; only what the controller talks
+// to is made up.
 //
 // The controller asks the clock itself (time.Now). Each case therefore runs in a bubble of testing/synctest, in which
 // time begins at midnight UTC of 2000-01-01 and moves only when the case sleeps: ages are exact to the nanosecond, so
@@ -60,6 +62,13 @@ func answer(t *testing.T, controllers *controllers, line []byte) error {
 	world, err := controllers.of(asked.Settings, asked.Gates)
 	if err != nil {
 		return err
+	}
+	if asked.Spec != nil {
+		refused, err := problems(asked.Spec)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(answers).Encode(refused)
 	}
 	world.begin()
 	passes := make([]Answer, len(asked.Passes))

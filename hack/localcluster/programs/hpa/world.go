@@ -24,6 +24,8 @@ const (
 	key       = namespace + "/" + name
 )
 
+var scaleTarget = autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: name, APIVersion: "apps/v1"}
+
 // beginning is where synctest's time begins.
 var beginning = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -97,7 +99,7 @@ func (w *world) pass(now *Pass) Answer {
 	time.Sleep(time.Until(at(now.At).Time))
 	w.now, w.scaled, w.reason = now, false, ""
 	w.hpa.Spec = now.Spec
-	w.hpa.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: name, APIVersion: "apps/v1"}
+	w.hpa.Spec.ScaleTargetRef = scaleTarget
 	defaults.SetObjectDefaults_HorizontalPodAutoscaler(w.hpa)
 	objects := make([]any, len(now.Pods))
 	for index := range now.Pods {
