@@ -38,6 +38,12 @@ def refused_by_upstream(specs: Iterable[AutoscalerSpec], settings: Settings) -> 
     return _ask(case(Case(settings, ())) | {"spec": spec(it)} for it in specs)
 
 
+def worth_to_upstream(quantities: Sequence[str]) -> list[tuple[int, float]]:
+    """What Kubernetes makes of quantities: in milli-units, and as a tolerance."""
+    [answers] = _ask([case(Case(Settings(), ())) | {"quantities": quantities}])
+    return [(it["milli"], it["approximate"]) for it in answers]
+
+
 def _ask(questions: Iterable[dict[str, Any]]) -> list[Any]:
     """The answers of the program, which is built the first time."""
     lines = "\n".join(json.dumps(it) for it in questions)

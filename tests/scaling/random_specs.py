@@ -29,6 +29,15 @@ def doubtful(seed: int) -> AutoscalerSpec:
     return spec
 
 
+def quantity(random: Random) -> str:
+    """A quantity up to 9e15 milli-units, of any form that Kubernetes reads; few have a sign."""
+    digits = str(random.randrange(10 ** random.randint(1, 6)))
+    if random.random() < 0.6:
+        digits += "." + str(random.randrange(10 ** random.randint(1, 9))).zfill(random.randint(1, 9))
+    suffix = random.choice(("", "", "n", "u", "m", "m", "k", "M", "Ki", "Mi", "e-3", "E3", "e-9", "e+2", "e0"))
+    return random.choice(("", "", "", "+")) + digits + suffix
+
+
 def _metric(random: Random, metric: MetricSpec) -> MetricSpec:
     if isinstance(metric, UnknownMetric):
         return metric

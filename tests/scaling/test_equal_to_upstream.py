@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from random import Random
 
 import pytest
 
 from localcluster.catalog import KUBERNETES_VERSION, PROGRAMS_DIRECTORY
-from scaling.oracle import differences, ours, refused_by_upstream, upstream
+from scaling.oracle import differences, ours, refused_by_upstream, upstream, worth_to_upstream
 from scaling.random_cases import KINDS, one_metric
 from scaling.random_lives import Life, life
-from scaling.random_specs import doubtful
+from scaling.random_specs import doubtful, quantity
+from serin.scaling.quantities import approximate, milli
 from serin.scaling.spec import Settings
 from serin.scaling.validity import problems
 
@@ -55,6 +57,15 @@ def test_what_the_api_server_refuses_is_a_problem_of_the_same_field(settings: Se
     for spec, refused in zip(specs, refused_by_upstream(specs, settings), strict=True):
         fields = {_field(it) for it in refused}
         assert {_field(it) for it in problems(spec, settings)} == fields, f"{refused}: {spec}"
+
+
+def test_a_quantity_is_worth_as_much_as_upstream() -> None:
+    random = Random("quantities")
+    texts = [quantity(random) for _ in range(20_000)]
+    for text, (amount, tolerance) in zip(texts, worth_to_upstream(texts), strict=True):
+        assert milli(text) == amount, text
+        # Explained: more digits than an int64 has are kept in another form. No tolerance is that large.
+        assert approximate(text) == tolerance or tolerance > 1e9, text
 
 
 def _field(problem: str) -> str:

@@ -46,6 +46,7 @@ def test_what_is_no_quantity_is_refused(text: str) -> None:
         ("1", 1.0),
         ("0.0001", 100 * 1e-6),
         ("1.5", 1500 * 0.001),
+        ("876052.746999128m", 876052747 * 1e-6),
     ],
 )
 def test_tolerances_are_an_integer_times_a_power_of_ten(text: str, number: float) -> None:

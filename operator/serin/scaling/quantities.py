@@ -10,6 +10,8 @@ from fractions import Fraction
 _QUANTITY = re.compile(r"([+-]?)([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,3})?")
 _EXPONENTS = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = "KMGTPE"
+NANO = 10**9
+"""Nothing finer is stored."""
 
 
 def milli(text: str) -> int:
@@ -29,12 +31,12 @@ def approximate(text: str) -> float:
     Raises:
         ValueError: the text is no quantity.
     """
-    exact = _read(text)
+    exact = Fraction(_away_from_zero(_read(text) * NANO), NANO)
     exponent = 0
-    while exact.denominator != 1 and exponent > -9:
+    while exact.denominator != 1:
         exact *= 1000
         exponent -= 3
-    base = float(_away_from_zero(exact))
+    base = float(exact)
     return base * float(f"1e{exponent}") if exponent else base
 
 

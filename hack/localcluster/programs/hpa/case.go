@@ -12,6 +12,8 @@ type Case struct {
 	Passes   []Pass          `json:"passes"`
 	// Spec is only to be read, as the API server reads it; there are no passes then.
 	Spec *autoscalingv2.HorizontalPodAutoscalerSpec `json:"spec"`
+	// Quantities are only to be read, too.
+	Quantities []string `json:"quantities"`
 }
 
 // Settings are the flags of kube-controller-manager. Stretches of time are in nanoseconds.
@@ -101,6 +103,12 @@ type Condition struct {
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
 	Since   int64  `json:"since"`
+}
+
+// Quantity is what the autoscaler makes of one: as an amount, and as a tolerance.
+type Quantity struct {
+	Milli       int64   `json:"milli"`
+	Approximate float64 `json:"approximate"`
 }
 
 // Recommendation is a slot of the controller's memory.

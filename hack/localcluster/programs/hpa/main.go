@@ -2,9 +2,9 @@
 //
 // One case a line comes in as JSON (Case), one answer a line goes out. A case is a history: several passes of one
 // autoscaler, each at its own time and with its own spec, pods and metrics; the answer has one Answer a pass. Or it is
-// only a spec, and the answer is what the API server would refuse in it. What decides is upstream's: the
-// HorizontalController, its metrics client and the validation are compiled as they are; only what the controller talks
-// to is made up.
+// only a spec, and the answer is what the API server would refuse in it; or only quantities, and the answer is what they
+// are worth. What decides is upstream's: the HorizontalController, its metrics client and the validation are compiled as
+// they are; only what the controller talks to is made up.
 //
 // The controller asks the clock itself (time.Now). Each case therefore runs in a bubble of testing/synctest, in which
 // time begins at midnight UTC of 2000-01-01 and moves only when the case sleeps: ages are exact to the nanosecond, so
@@ -64,11 +64,10 @@ func answer(t *testing.T, controllers *controllers, line []byte) error {
 		return err
 	}
 	if asked.Spec != nil {
-		refused, err := problems(asked.Spec)
-		if err != nil {
-			return err
-		}
-		return json.NewEncoder(answers).Encode(refused)
+		return tell(problems(asked.Spec))
+	}
+	if asked.Quantities != nil {
+		return tell(quantities(asked.Quantities))
 	}
 	world.begin()
 	passes := make([]Answer, len(asked.Passes))
@@ -77,8 +76,12 @@ func answer(t *testing.T, controllers *controllers, line []byte) error {
 			passes[index] = world.pass(&asked.Passes[index])
 		}
 	})
-	if err := world.end(); err != nil {
+	return tell(passes, world.end())
+}
+
+func tell(answer any, err error) error {
+	if err != nil {
 		return err
 	}
-	return json.NewEncoder(answers).Encode(passes)
+	return json.NewEncoder(answers).Encode(answer)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/kubernetes/pkg/apis/autoscaling"
 	apis "k8s.io/kubernetes/pkg/apis/autoscaling/v2"
@@ -24,6 +25,23 @@ func problems(spec *autoscalingv2.HorizontalPodAutoscalerSpec) ([]string, error)
 	result := []string{}
 	for _, problem := range horizontalpodautoscaler.Strategy.Validate(context.Background(), internal) {
 		result = append(result, problem.Error())
+	}
+	return result, nil
+}
+
+// quantities reads them as a controller gets them: the API server has written them anew in its own form.
+func quantities(texts []string) ([]Quantity, error) {
+	result := []Quantity{}
+	for _, text := range texts {
+		given, err := resource.ParseQuantity(text)
+		if err != nil {
+			return nil, err
+		}
+		stored, err := resource.ParseQuantity(given.String())
+		if err != nil {
+			return nil, err
+		}
+		result = append(result, Quantity{stored.MilliValue(), stored.AsApproximateFloat64()})
 	}
 	return result, nil
 }
