@@ -162,12 +162,14 @@ def _sample(maker: PodMaker, pods: tuple[Pod, ...], metric: MetricSpec, current:
 
 
 def _series(maker: PodMaker, load: int) -> tuple[int, ...]:
-    """Several values that come to about the load; now and then none, a negative one or too much for an int64."""
+    """Several values that come to about the load; now and then none, a negative one or just too much for an int64."""
     random = maker.random
     count = random.choice((0, 1, 1, 1, 2, 3))
     values = [maker.value(load // max(1, count)) for _ in range(count)]
     if random.random() < 0.1:
         values.insert(random.randint(0, count), random.choice((-1, -load, MAX_INT64, MIN_INT64 // 2)))
+    elif random.random() < 0.05:
+        values.append(min(MAX_INT64, max(0, MAX_INT64 - sum(values) + random.choice((0, 1, 2)))))
     return tuple(values)
 
 

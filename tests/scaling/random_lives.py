@@ -37,15 +37,16 @@ def life(seed: int) -> Life:
     random = Random(f"life {seed}")
     settings = random_settings(random)
     large = random.random() < 0.05
-    spec = random_spec(random, large=large)
+    sprinting = random.random() < 0.2
+    spec = _sprinter(random) if sprinting else random_spec(random, large=large)
     replicas, now, history = _replicas(random, large=large), NOON, EMPTY
     passes: list[Pass] = []
     answers: list[Answer] = []
     for _ in range(random.randint(1, 25)):
-        if random.random() < 0.1:
+        if not sprinting and random.random() < (0.3 if replicas == 0 else 0.1):
             spec = _changed(random, spec, large=large)
-        if random.random() < (0.3 if replicas == 0 else 0.07):
-            replicas = _replicas(random, large=large)
+        if random.random() < (0.5 if sprinting else 0.15 if replicas == 0 else 0.07):
+            replicas = 10 * random.randint(1, 20) if sprinting else _replicas(random, large=large)
         now += _stretch(random)
         step = _pass(random, spec, replicas, now, settings)
         answer, after = our_pass(step, history, settings)
@@ -69,7 +70,7 @@ def _stretch(random: Random) -> timedelta:
 def _replicas(random: Random, *, large: bool) -> int:
     if large:
         return random.choice((1, 2**30, MAX_INT32 - 1, MAX_INT32))
-    return random.choice((0, 1, 2, 3, 5, 10, random.randint(0, 40)))
+    return random.choice((0, 1, 2, 3, 5, 10, random.randint(0, 40), random.randint(1, 200)))
 
 
 def _pass(random: Random, spec: AutoscalerSpec, replicas: int, now: datetime, settings: Settings) -> Pass:
@@ -93,17 +94,24 @@ def _pass(random: Random, spec: AutoscalerSpec, replicas: int, now: datetime, se
 def _queue(random: Random, replicas: int) -> Sample:
     """About as long as there are replicas, or of quite another length."""
     near = replicas + random.choice((-5, -3, -2, -1, 0, 1, 2, 3, 5))
-    length = random.choice((near, near, replicas * 2 + 1, replicas // 2, random.randint(0, 40), 0))
+    length = random.choice((near, near, replicas * 3 + 5, replicas // 2, random.randint(0, 40), 0))
     return ExternalValues((max(0, length) * 1000,))
 
 
 def random_spec(random: Random, *, large: bool = False) -> AutoscalerSpec:
     """A spec that the API server may take. large: so many replicas that int32 is near."""
     metrics = tuple(_metrics(random))
-    maximum = random.choice((2**30, MAX_INT32)) if large else random.choice((1, 5, 10, 30, 100))
-    minimum = random.choice((None, 0, 0, 1, 2, min(4, maximum)))
+    maximum = random.choice((2**30, MAX_INT32)) if large else random.choice((1, 5, 10, 30, 300))
+    minimum = random.choice((None, 0, 0, 0, 1, 2, min(4, maximum), min(7, maximum)))
     behavior = None if random.random() < 0.25 else Behavior(_rules(random), _rules(random))
     return AutoscalerSpec(maximum, minimum, metrics, behavior)
+
+
+def _sprinter(random: Random) -> AutoscalerSpec:
+    """No window and one percentage: how far a pass goes is decided by what float64 makes of the percentage."""
+    percent = random.choice((1, 5, 10, 15, 20, 35, 55, 60, 70, 110))
+    rules = ScalingRules(0, None, (Policy(PolicyType.PERCENT, percent, random.choice((1, 15, 60))),))
+    return AutoscalerSpec(1000, random.choice((0, 1)), (QUEUE,), Behavior(rules, rules))
 
 
 def _metrics(random: Random) -> list[MetricSpec]:
@@ -135,7 +143,7 @@ def _rules(random: Random) -> ScalingRules:
     return ScalingRules(
         random.choice((0, 15, 60, 300, 900, 3600)) if given[0] else None,
         random.choice((*SelectPolicy, SelectPolicy.MAX, SelectPolicy.MIN)) if given[1] else None,
-        tuple(_policy(random) for _ in range(random.randint(1, 3))) if given[2] else None,
+        tuple(_policy(random) for _ in range(random.choice((1, 1, 1, 2, 3)))) if given[2] else None,
         tolerance(random) if given[3] else None,
     )
 
@@ -143,6 +151,6 @@ def _rules(random: Random) -> ScalingRules:
 def _policy(random: Random) -> Policy:
     return Policy(
         random.choice(tuple(PolicyType)),
-        random.choice((1, 1, 2, 4, 10, 55, 100, 900, MAX_INT32)),
+        random.choice((1, 1, 2, 4, 10, 55, 100, 900, MAX_INT32, *(random.randint(1, 150) for _ in range(6)))),
         random.choice((1, 15, 15, 30, 60, 300, 1800)),
     )

@@ -11,6 +11,7 @@ from serin.scaling.samples import PodSample, PodUsage
 from serin.scaling.spec import Settings
 
 CONTAINERS = ("model", "proxy", "logger")
+INIT_CONTAINERS = ("sidecar", "fetch", "unpack")
 RESOURCES = ("cpu", "memory", "example.com/gpu")
 SECOND = timedelta(seconds=1)
 
@@ -46,8 +47,8 @@ class PodMaker:
             started=started if calm or random.random() < 0.9 else None,
             containers=tuple(self._container(one) for one in CONTAINERS[: random.choice((1, 1, 2, 3))]),
             init_containers=self._init_containers(),
-            requests=self._amounts(always=False) if self.whole and random.random() < 0.8 else {},
-            overhead={"cpu": random.choice((0, 10, 250))} if random.random() < 0.1 else {},
+            requests=self._of_the_whole() if self.whole and random.random() < 0.9 else {},
+            overhead={"cpu": random.choice((0, 10, 250))} if random.random() < (0.3 if self.whole else 0.1) else {},
         )
 
     def _near_initialization(self) -> datetime:
@@ -62,12 +63,20 @@ class PodMaker:
         return None if status is None else Readiness(status, base + random.randint(-2, 2) * SECOND)
 
     def _init_containers(self) -> tuple[Container, ...]:
-        if self.random.random() < 0.8:
+        if self.random.random() < (0.2 if self.whole else 0.8):
             return ()
-        return tuple(self._container(name, init=True) for name in ("fetch", "sidecar")[: self.random.choice((1, 2))])
+        return tuple(self._container(name, init=True) for name in INIT_CONTAINERS[: self.random.choice((1, 2, 3))])
+
+    def _of_the_whole(self) -> dict[str, int]:
+        """What is not named here is taken from the containers, those that only run at the start included."""
+        return {name: self.request for name in RESOURCES if self.random.random() < 0.4}
 
     def _container(self, name: str, *, init: bool = False) -> Container:
-        return Container(name, self._amounts(always=not self.flawed), init and self.random.random() < 0.6)
+        amounts = self._amounts(always=not self.flawed)
+        if init:
+            times = self.random.choice((1, 5))
+            amounts = {resource: amount * times for resource, amount in amounts.items()}
+        return Container(name, amounts, init and self.random.random() < 0.6)
 
     def _amounts(self, *, always: bool) -> dict[str, int]:
         same = self.random.random() < 0.7
