@@ -15,7 +15,7 @@ from serin.scaling.limits import Range, limit
         pytest.param(9, 1, 5, 3, 5, "TooManyReplicas", id="hpaMax when it is not above the limit"),
         pytest.param(9, 1, 6, 3, 6, "TooManyReplicas", id="hpaMax > limit is strict"),
         pytest.param(1, 2, 100, 3, 2, "TooFewReplicas", id="desired < min -> min"),
-        pytest.param(1, 9, 5, 3, 9, "TooFewReplicas", id="tested first"),
+        pytest.param(6, 9, 5, 3, 9, "TooFewReplicas", id="tested first"),
     ],
 )
 def test_limit(desired: int, minimum: int, maximum: int, current: int, replicas: int, reason: str) -> None:
