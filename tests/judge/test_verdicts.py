@@ -223,19 +223,6 @@ def test_a_service_with_few_requests_is_judged_over_several_ticks() -> None:
     assert judged(analysis(confirm=5), rare).verdict is Verdict.FAIL
 
 
-def test_healthy_rollouts_are_hardly_ever_rolled_back() -> None:
-    source = random.Random(7)
-    fails = 0
-    for _ in range(30):
-        log: list[Tick] = []
-        for number in range(1, 41):
-            log.append(healthy_tick(number, source))
-            if judged(analysis(), log).verdict is Verdict.FAIL:
-                fails += 1
-                break
-    assert fails == 0
-
-
 def test_a_clear_fault_is_found_within_a_few_ticks() -> None:
     source = random.Random(11)
     delays = []
