@@ -60,6 +60,20 @@ def test_a_restart_finds_on_the_route_when_the_step_began(healthy: Simulator, se
     assert 30 <= real <= max(32, seconds + 20)
 
 
+def test_a_restart_that_comes_after_the_end_of_a_step_goes_on_at_once(healthy: Simulator) -> None:
+    new = roll_out(healthy, strategy=STEPS)
+    until_step(healthy, 1)
+    healthy.now += timedelta(seconds=40)
+    healthy.restart()
+    decided = healthy.step()
+    # Nothing is done, and nothing is written before the minute of what can be found again: no event brings a plan.
+    assert (decided.actions, decided.tell_by) == ((), healthy.now + timedelta(minutes=1))
+    assert decided.wake_at == healthy.now
+    healthy.step()
+    healthy.settle()
+    assert healthy.split[new] == 50
+
+
 def test_a_restart_without_a_time_on_the_route_begins_the_step_anew_and_writes_that_down(healthy: Simulator) -> None:
     roll_out(healthy, strategy=STEPS)
     until_step(healthy, 1)

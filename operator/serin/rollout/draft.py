@@ -55,6 +55,10 @@ class Draft:
         if at > self.now:
             self.wakes.append(at)
 
+    def again(self) -> None:
+        """Ask for another plan at once, for what this one has found out: nothing else may happen for long."""
+        self.wakes.append(self.now)
+
     def wait(self, why: str) -> None:
         """Say what is waited for."""
         self.waiting = why

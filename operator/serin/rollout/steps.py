@@ -95,7 +95,9 @@ def _start_clock(draft: Draft, stage: Stage) -> None:
     since = _accepted_since(draft)
     until = None if stage.hold is None else since + stage.hold
     draft.set(step=step.model_copy(update={"since": since, "held_seconds": 0.0, "until": until}))
-    if until is not None:
+    if until is not None and until <= draft.now:
+        draft.again()  # its time was over before Serin was there to see it
+    elif until is not None:
         draft.wake(until)
 
 
