@@ -1,6 +1,9 @@
 """The first version of all: no stable to be compared with."""
 
+from copy import deepcopy
 from datetime import timedelta
+
+import pytest
 
 from rollout.simulator import Simulator, manifest, phase_of
 from serin.api.names import FINALIZER
@@ -48,3 +51,14 @@ def test_is_degraded_when_nothing_moves_for_the_progress_deadline_and_recovers()
         world.workloads[revision] = workload.__class__(workload.uid, 4, 4, settled=True)
     world.settle()
     assert phase_of(world) is Phase.HEALTHY
+
+
+@pytest.mark.parametrize("without", [{}, {"traffic": None, "strategy": None}], ids=["a route", "the Service alone"])
+def test_is_not_healthy_before_requests_can_reach_it(without: dict[str, None]) -> None:
+    world = Simulator(manifest(**without))
+    while phase_of(world) is not Phase.HEALTHY:
+        before = deepcopy((world.user_service, world.route))
+        world.step()
+    user_service, route = before
+    assert user_service is not None
+    assert without or (route is not None and route["status"]["parents"])

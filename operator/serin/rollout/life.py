@@ -39,8 +39,9 @@ def _at_rest(draft: Draft) -> None:
         draft.set(phase=Phase.DEGRADED if draft.status.rejected else Phase.PENDING)
         return
     stuck = draft.status.rejected is not None or deadline_passed(draft)
-    draft.set(phase=Phase.DEGRADED if stuck else Phase.HEALTHY)
     route = draft.settlement(draft.status)
+    unreached = draft.status.phase is Phase.PENDING and not route.settled
+    draft.set(phase=Phase.DEGRADED if stuck else Phase.PENDING if unreached else Phase.HEALTHY)
     if not draft.ready(stable, draft.desired.spec.replicas):
         wait_for_pods(draft, stable, draft.desired.spec.replicas)
     elif not route.settled:
@@ -48,7 +49,10 @@ def _at_rest(draft: Draft) -> None:
 
 
 def _deploy_first(draft: Draft) -> None:
-    """The first version of all has no stable to be compared with: it is deployed when it is Ready, and routed then."""
+    """The first version of all has no stable to be compared with: it is deployed when it is Ready, and routed then.
+
+    It is Pending until the route has it: who waits for Healthy may send requests.
+    """
     revision, replicas = draft.status.candidate or "", draft.desired.spec.replicas
     draft.change(revision, replicas=replicas)
     if not draft.ready(revision, replicas):
@@ -61,7 +65,7 @@ def _deploy_first(draft: Draft) -> None:
         draft.say("Deployed", f"version {entry.version} ({revision}) is Ready and gets the traffic")
         draft.change(revision, role=Role.STABLE, weight=100)
         draft.set(stable=revision, version=entry.version)
-    draft.leave_rollout(Phase.HEALTHY)
+    draft.leave_rollout(Phase.PENDING)
     _at_rest(draft)
 
 
