@@ -11,6 +11,8 @@ from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import AnalysisStatus, ModelDeploymentStatus, Rejected
 from serin.audit import Head
 from serin.rollout.contest import Contest, Target
+from serin.scaling.report import Recommendation
+from serin.scaling.spec import AutoscalerSpec
 from serin.workloads import Snapshot
 
 
@@ -108,6 +110,23 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What the autoscaler says of one revision.
+
+    at: the pass that it is from.
+    spec: what it was computed with, for what the next pass must know once it was followed.
+    concurrency: requests under way in this revision, all its pods together; None: not known.
+    source: where CPU and memory come from; None: no metric is about them.
+    """
+
+    at: datetime
+    recommendation: Recommendation
+    spec: AutoscalerSpec
+    concurrency: float | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True)
 class World:
     """The whole argument of `plan()`.
 
@@ -116,6 +135,7 @@ class World:
     untold_since: since when the two differ.
     logged: up to where this one's records are known to be in the audit log; None: no log is kept.
     looking_since: when Serin started; what it did not ask for before that, nobody can be late with.
+    scaling: what the autoscaler says, by revision; empty without `spec.autoscaling`.
     """
 
     desired: Desired
@@ -128,3 +148,4 @@ class World:
     status_refresh_seconds: float = 60.0
     logged: Head | None = None
     looking_since: datetime | None = None
+    scaling: Mapping[str, Advice] = field(default_factory=dict)
