@@ -32,10 +32,21 @@ check: setup ## lint, formatting, types, import rules
 	mypy
 	lint-imports --no-cache
 
+# The tests on the cluster wait most of the time, and the others compute: side by side they take as long as one of the two.
+QUICK := not long and not explore
+
 .PHONY: test
-test: setup ## build the local cluster's programs unless they are there, then run the tests on it
+test: setup ## build the local cluster's programs unless they are there, then run the tests on it, and those that need none
 	PYTHONPATH=hack $(BIN)/python -m localcluster build
-	$(BIN)/pytest -m "not long and not explore"
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-on-cluster test-alone
+
+.PHONY: test-on-cluster
+test-on-cluster: setup
+	$(BIN)/pytest -m "$(QUICK) and cluster"
+
+.PHONY: test-alone
+test-alone: setup
+	$(BIN)/pytest -m "$(QUICK) and not cluster"
 
 .PHONY: test-more
 test-more: setup ## the long tests
