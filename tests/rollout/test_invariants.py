@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from rollout.simulator import ANALYSIS, Simulator, manifest
 from serin.api.status import Phase, Role, Verdict
-from serin.scaling.capacity import surge
+from serin.scaling.capacity import pods_for
 
 VERSIONS = ("1.0.0", "2.0.0", "3.0.0", "4.0.0")
 STEPS = (
@@ -174,7 +174,7 @@ class _Watched(Simulator):
             given, had = entry.weight or 0, old.get(entry.revision, 0)
             recovered = not before.revisions
             if given > had and entry.role is Role.CANDIDATE and not recovered:
-                needed = surge(self.spec["replicas"], given)
+                needed = pods_for(self.spec["replicas"], given)
                 assert ready.get(entry.revision, 0) >= needed, f"{entry.revision} got {given} % with too few pods"
 
     def _check_failures(self, before: Any, after: Any) -> None:

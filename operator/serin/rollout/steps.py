@@ -11,7 +11,7 @@ from serin.rollout.revisions import reject
 from serin.rollout.schedule import Schedule, Stage, schedule
 from serin.rollout.shifting import has_pods, shifted
 from serin.rollout.waiting import wait_for_route
-from serin.scaling.capacity import surge
+from serin.scaling.capacity import pods_for
 
 WORTH_AN_EVENT = timedelta(minutes=2)
 """A weight that stays so long is told by an Event: shorter ones are gone before somebody reads of them."""
@@ -82,7 +82,7 @@ def _is_paused(draft: Draft) -> bool:
 def _shift(draft: Draft, stage: Stage) -> None:
     """Bring the candidate to the stage's weight; the step's time begins when the route was accepted with it."""
     release(draft)
-    pods = surge(draft.desired.spec.replicas, max(stage.weight, draft.status.weight or 0))
+    pods = pods_for(draft.desired.spec.replicas, max(stage.weight, draft.status.weight or 0))
     lasts = stage.hold is None or stage.hold >= WORTH_AN_EVENT
     if shifted(draft, weight=stage.weight, pods=pods, lasts=lasts):
         _start_clock(draft, stage)
@@ -120,7 +120,7 @@ def _accepted_since(draft: Draft) -> datetime:
 def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
     """A step's time runs; it ends when its hold is over and the data allow it."""
     route = draft.settlement(draft.status)
-    if not has_pods(draft, surge(draft.desired.spec.replicas, stage.weight)):
+    if not has_pods(draft, pods_for(draft.desired.spec.replicas, stage.weight)):
         hold(draft, "PodsNotReady")
     elif not route.settled:
         hold(draft, "RouteChanged")
