@@ -242,7 +242,5 @@ def test_a_server_that_nobody_named_is_told_with_those_that_are_known() -> None:
     pool = pool_of(CollectorRegistry(), Server(name="b", url="http://x"), Server(name="a", url="http://x"))
     with pytest.raises(UnknownServerError) as raised:
         asyncio.run(pool.query_range(on("c")))
-    assert str(raised.value) == (
-        "analysis.prometheus is 'c', and the operator's settings know no such server: write one of a, b"
-    )
+    assert str(raised.value) == ("no Prometheus of the operator's settings is called 'c': write one of a, b")
     pool.close()

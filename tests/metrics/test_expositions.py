@@ -22,7 +22,8 @@ from metrics.subjects import ACCURACY, ERROR_RATE, analysis
 from serin.api.spec import MetricName
 from serin.judge import Bins, Counts, Pair, Tick
 from serin.metrics import Meters, MetricsCollector, PrometheusProvider, Subject
-from serin.metrics.preset import load_preset, preset_names
+from serin.metrics.preset import TimeSpent, load_preset, preset_names
+from serin.metrics.promql import selector
 from serin.metrics.signals import refusal
 
 pytestmark = pytest.mark.cluster
@@ -59,15 +60,24 @@ LATENCY: dict[str, tuple[str, Pair | None]] = {
     "seldon-v2": ("250ms", None),
 }
 """Where it is other than `SLOW` at 250 ms."""
-GAUGES = {
-    "triton": (7, None),
+WAITING_AND_RUNNING: dict[str, tuple[object, object]] = {
+    "contract": (7, "rises"),
+    "triton": (7, "rises"),
     "vllm": (7, 5),
     "sglang": (7, 5),
-    "knative": (7, None),
+    "knative": (7, "rises"),
     "bentoml": (None, 0),
-    "ray-serve": (None, 0),
+    "mlserver": (None, 0),
+    "ray-serve": (0, 0),
+    "torchserve": ("rises", "rises"),
+    "kserve": (None, "rises"),
+    "tf-serving": (None, "rises"),
+    "seldon-v1": (None, "rises"),
+    "seldon-v2": (None, "rises"),
+    "istio": (None, "rises"),
+    "linkerd": (None, "rises"),
 }
-"""What waits and what runs, where a preset tells it."""
+"""What waits and what runs, where a preset tells it: a gauge's value, or that the time spent rises."""
 
 
 class Exposition(ThreadingHTTPServer):
@@ -248,13 +258,25 @@ def test_the_slow_requests_of_both_versions_are_counted_or_it_is_said_why_not(sc
 @pytest.mark.parametrize("name", preset_names())
 def test_what_waits_and_what_runs_is_where_the_preset_says(scraped: Scraped, name: str) -> None:
     preset = load_preset(name)
-    found = []
+    identity = preset.identity({"namespace": "ml", "model": "fraud", "revision": REVISIONS["candidate"], "port": "80"})
+    found: list[object] = []
     for gauge in (preset.queue, preset.running):
-        by = ", ".join(preset.label_names)
-        answer = scraped.ask(f"sum by ({by}) ({gauge.metric})") if gauge else []
-        values = {float(one["value"][1]) for one in answer if one["metric"].get("serin_revision") == "8f21c0a97e"}
-        found.append(next(iter(values), None))
-    assert tuple(found) == GAUGES.get(name, (None, None))
+        if gauge is None:
+            found.append(None)
+            continue
+        series = selector(gauge.metric, gauge.only, gauge.without)
+        telling = f"last_over_time({series}[1m])"
+        if isinstance(gauge, TimeSpent):
+            telling = f"(max_over_time({series}[1m]) - min_over_time({series}[1m])) > bool 0"
+        answer = scraped.ask(f"sum by ({', '.join(preset.label_names)}) ({telling})")
+        values = {
+            float(one["value"][1])
+            for one in answer
+            if tuple(one["metric"].get(label) for label in preset.label_names) == identity
+        }
+        value = next(iter(values), None)
+        found.append("rises" if isinstance(gauge, TimeSpent) and value else value)
+    assert tuple(found) == WAITING_AND_RUNNING.get(name, (None, None))
 
 
 def test_what_the_model_predicts_is_read_as_bins(scraped: Scraped) -> None:

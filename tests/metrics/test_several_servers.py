@@ -73,5 +73,5 @@ def test_one_that_nobody_knows_is_told_with_those_that_are_known(servers: dict[s
     ticks = collect(servers, on("default", "a"), on("third", "c"))
     assert ticks["a"].problem is None
     assert ticks["c"].problem == (
-        "analysis.prometheus is 'third', and the operator's settings know no such server: write one of default, second"
+        "no Prometheus of the operator's settings is called 'third': write one of default, second"
     )

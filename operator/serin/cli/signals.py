@@ -54,7 +54,7 @@ def series_of(preset: Preset) -> tuple[SeriesWanted, ...]:
     if preset.features is not None:
         wanted.append(SeriesWanted("features", preset.features.metric, (preset.features.feature_label, "le")))
     wanted += [
-        SeriesWanted(signal, gauge.metric)
+        SeriesWanted(signal, gauge.metric, only=gauge.only)
         for signal, gauge in (("queue", preset.queue), ("running", preset.running))
         if gauge is not None
     ]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import quote_plus
 
-from serin.metrics.preset import Preset, load_preset
+from serin.metrics.preset import Preset, RevisionLabels, load_preset
 from serin.metrics.promql import any_of, counted, quote, selector
 from serin.metrics.provider import RangeQuery
 from serin.metrics.signals import HISTOGRAMS, Signal, refusal, signal_of, source
@@ -137,21 +137,24 @@ def _features(chunk: Sequence[Subject]) -> str:
 
 
 def _matchers(preset: Preset, chunk: Sequence[Subject]) -> dict[str, str]:
+    identities = {
+        subject.identity(preset, revision) for subject in chunk for revision in (subject.candidate, subject.stable)
+    }
+    return narrowing(preset.revision, identities)
+
+
+def narrowing(revision: RevisionLabels, identities: Iterable[tuple[str, ...]]) -> dict[str, str]:
     """What narrows the query: each revision label's values, or what they have in common, or only that there is one.
 
     The answer is joined exactly in any case; this only spares Prometheus what nobody asked for.
     """
-    identities = [
-        subject.identity(preset, revision) for subject in chunk for revision in (subject.candidate, subject.stable)
-    ]
     matchers = {}
-    for position, label in enumerate(preset.label_names):
-        values = sorted({identity[position] for identity in identities})
-        matchers[label] = any_of(values)
-        if label in preset.revision.extract:
+    for label, values in zip(revision.labels, zip(*identities, strict=True), strict=True):
+        matchers[label] = any_of(wanted := sorted(set(values)))
+        if label in revision.extract:
             matchers[label] = f".*({matchers[label]}).*"
         if not _fits(matchers[label]):
-            matchers[label] = ".+" if label in preset.revision.extract else _beginnings(values)
+            matchers[label] = ".+" if label in revision.extract else beginnings(wanted)
     return matchers
 
 
@@ -159,7 +162,7 @@ def _fits(pattern: str) -> bool:
     return len(quote_plus(quote(pattern))) <= MAX_SELECTOR
 
 
-def _beginnings(values: Sequence[str]) -> str:
+def beginnings(values: Sequence[str]) -> str:
     """A pattern for many values by how they begin, as far as that can be written; anything if it cannot.
 
     Rollouts are cut by their names, so what a part of them begins with is not what the others begin with.

@@ -1,8 +1,6 @@
 """From rollouts that are due to ticks: ask together, read apart. Whatever goes wrong becomes missing data."""
 
 import asyncio
-import logging
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,20 +10,18 @@ from typing import TypeVar
 from zlib import crc32
 
 from serin.judge import Pair, Tick
+from serin.metrics.asking import Answer, Asker
 from serin.metrics.batch import Batch, Kind, batches, halves, needs
 from serin.metrics.meters import Meters
 from serin.metrics.own_queries import OwnAnswers, own_queries
 from serin.metrics.own_reading import own_pair
 from serin.metrics.preset import Preset, preset_names
-from serin.metrics.provider import MetricsError, MetricsProvider, RangeQuery, Series, TooLargeError
+from serin.metrics.provider import MetricsError, MetricsProvider, RangeQuery, TooLargeError
 from serin.metrics.reading import Cell, Cells, Table, built_in_pair, no_counts, requests_pair, totals, with_lateness
 from serin.metrics.signals import Signal, refusal, signal_of, source
 from serin.metrics.subject import Subject, SubjectKey
 
-Answer = tuple[Series, ...] | MetricsError
 T = TypeVar("T")
-
-LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -57,8 +53,7 @@ class MetricsCollector:
     """Answers for many rollouts with few queries."""
 
     def __init__(self, provider: MetricsProvider, meters: Meters) -> None:
-        self._provider = provider
-        self._meters = meters
+        self._asker = Asker(provider, meters)
         self._most: dict[Kind, int] = {}
         """Points in one query, of what a server once found too large: it is not asked for so much again."""
 
@@ -94,7 +89,7 @@ class MetricsCollector:
 
     async def _ask(self, batch: Batch) -> list[tuple[Batch, Answer]]:
         """What is answered to a query, or to the parts of it that are small enough."""
-        answer = await self._ask_at_once(batch.query, batch.kind.signal, f"{len(batch.subjects)} rollouts")
+        answer = await self._asker.ask(batch.query, batch.kind.signal, f"{len(batch.subjects)} rollouts")
         parts = halves(batch) if isinstance(answer, TooLargeError) else ()
         if not parts:
             return [(batch, answer)]
@@ -103,23 +98,11 @@ class MetricsCollector:
 
     async def _ask_apart(self, key: SubjectKey, query: RangeQuery) -> list[tuple[SubjectKey, RangeQuery, Answer]]:
         """What is answered to a user's own query, or to the parts of its time that are small enough."""
-        answer = await self._ask_at_once(query, "own", "/".join(key))
+        answer = await self._asker.ask(query, "own", "/".join(key))
         parts = query.halves if isinstance(answer, TooLargeError) else ()
         if not parts:
             return [(key, query, answer)]
         return [*chain.from_iterable(await asyncio.gather(*(self._ask_apart(key, part) for part in parts)))]
-
-    async def _ask_at_once(self, query: RangeQuery, signal: str, whose: str) -> Answer:
-        self._meters.queries.labels(query.server, signal).inc()
-        begun = time.monotonic()
-        try:
-            return await self._provider.query_range(query)
-        except MetricsError as error:
-            self._meters.failures.labels(query.server, type(error).__name__).inc()
-            LOG.warning("no %s for %s: %s", signal, whose, error)
-            return error
-        finally:
-            self._meters.seconds.observe(time.monotonic() - begun)
 
 
 def _own_queries(subjects: Sequence[Subject]) -> list[tuple[Subject, RangeQuery]]:

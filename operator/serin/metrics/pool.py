@@ -38,8 +38,7 @@ class ServerPool:
         if member is None:
             known = ", ".join(sorted(self._members))
             raise UnknownServerError(
-                f"analysis.prometheus is {query.server!r}, and the operator's settings know no such server: write one "
-                f"of {known}"
+                f"no Prometheus of the operator's settings is called {query.server!r}: write one of {known}"
             )
         if not query.own:
             return await member.breaker.query_range(query)

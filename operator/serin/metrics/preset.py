@@ -222,6 +222,18 @@ class Gauge(_Part):
     """A gauge of the server, in requests; a version's value is the sum over its pods."""
 
     metric: MetricSeriesName
+    only: Matchers = {}
+    """Which of its series count at all."""
+    without: Matchers = {}
+    """Which do not: label to a regular expression that its whole value must not match."""
+
+
+class TimeSpent(Gauge):
+    """A counter of the time that requests took. By Little's law its rate is how many there are at a time, on average:
+    requests a second times seconds a request."""
+
+    unit_seconds: Annotated[float, Field(gt=0)]
+    """What one unit of the counter is in seconds: 0.000001 for microseconds."""
 
 
 class Preset(_Part):
@@ -237,10 +249,10 @@ class Preset(_Part):
     scores: ScoreHistogram | None = None
     classes: ClassCounter | None = None
     features: FeatureHistogram | None = None
-    queue: Gauge | None = None
+    queue: Gauge | TimeSpent | None = None
     """Requests that wait."""
-    running: Gauge | None = None
-    """Requests that are worked on."""
+    running: Gauge | TimeSpent | None = None
+    """Requests that are worked on; by the time that they took, those too that wait inside of the server."""
     lacks: Mapping[MetricName, str] = {}
     """Which of error-rate and latency cannot be had, why, and where to take it from instead."""
     setup: tuple[str, ...] = ()

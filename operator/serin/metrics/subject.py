@@ -60,7 +60,11 @@ class Subject:
 
     def names(self, revision: str) -> dict[str, str]:
         """What a user's own query may call one of the two revisions, by placeholder; `version` only if it is known."""
-        child = revision_name(self.model, revision)
-        names = {"namespace": self.namespace, "model": self.model, "revision": revision}
-        names |= {"service": child, "workload": child}
-        return names | ({"version": self.versions[revision]} if revision in self.versions else {})
+        return names_of(self.namespace, self.model, revision, self.versions.get(revision))
+
+
+def names_of(namespace: str, model: str, revision: str, version: str | None) -> dict[str, str]:
+    """What a user's own query may call a revision, by placeholder; `version` only if it is known."""
+    child = revision_name(model, revision)
+    names = {"namespace": namespace, "model": model, "revision": revision, "service": child, "workload": child}
+    return names if version is None else names | {"version": version}
