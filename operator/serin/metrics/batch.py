@@ -150,19 +150,26 @@ def narrowing(revision: RevisionLabels, identities: Iterable[tuple[str, ...]]) -
     """
     matchers = {}
     for label, values in zip(revision.labels, zip(*identities, strict=True), strict=True):
-        matchers[label] = any_of(wanted := sorted(set(values)))
-        if label in revision.extract:
-            matchers[label] = f".*({matchers[label]}).*"
-        if not _fits(matchers[label]):
-            matchers[label] = ".+" if label in revision.extract else beginnings(wanted)
+        if label not in revision.extract:
+            matchers[label] = narrowed(values)
+        else:
+            within = f".*({any_of(sorted(set(values)))}).*"
+            matchers[label] = within if _fits(within) else ".+"
     return matchers
+
+
+def narrowed(values: Iterable[str], *, followed_by: str = "") -> str:
+    """An expression that matches these texts, each with something behind it that `followed_by` matches; or more."""
+    wanted = sorted(set(values))
+    exact = f"({any_of(wanted)}){followed_by}" if followed_by else any_of(wanted)
+    return exact if _fits(exact) else _beginnings(wanted)
 
 
 def _fits(pattern: str) -> bool:
     return len(quote_plus(quote(pattern))) <= MAX_SELECTOR
 
 
-def beginnings(values: Sequence[str]) -> str:
+def _beginnings(values: Sequence[str]) -> str:
     """A pattern for many values by how they begin, as far as that can be written; anything if it cannot.
 
     Rollouts are cut by their names, so what a part of them begins with is not what the others begin with.
