@@ -117,6 +117,16 @@ class KubeClient:
             # The list is so long, or the server so slow, that its first page is too old: all in one go.
             return await self._list(resource, namespace, query, accept)
 
+    async def read(self, path: str, resource: str, query: Mapping[str, str] | None = None) -> Object:
+        """Read what is no object: what APIs there are, or the measurements that an aggregated API answers with.
+
+        Args:
+            path: below the server's address; what is put into it is escaped by `segment`.
+            resource: what it is, in a word.
+            query: such as a selector.
+        """
+        return await self._dict(Request("GET", path, resource, query=query))
+
     async def apply(self, manifest: Object) -> Object:
         """Server-side apply of Serin's whole intent for an object that it owns.
 

@@ -44,16 +44,21 @@ class Resource:
             raise ValueError(f"{self.kind} {name!r} needs a namespace")
         parts = ["apis", self.group, self.version] if self.group else ["api", self.version]
         if namespace and self.namespaced:
-            parts += ["namespaces", _segment(namespace)]
+            parts += ["namespaces", segment(namespace)]
         parts.append(self.plural)
         if name:
-            parts.append(_segment(name))
+            parts.append(segment(name))
         if subresource:
             parts.append(subresource)
         return "/" + "/".join(parts)
 
 
-def _segment(text: str) -> str:
+def segment(text: str) -> str:
+    """A part of a path.
+
+    Raises:
+        ValueError: it would lead elsewhere (`..`).
+    """
     if text in {".", ".."}:
         raise ValueError(f"{text!r} cannot name a Kubernetes object")
     return quote(text, safe="")

@@ -19,6 +19,8 @@ def discover(store: Store, path: str) -> dict[str, Any]:
         return {"kind": "APIVersions", "versions": ["v1"]}
     if path == "/apis":
         return {"kind": "APIGroupList", "groups": [_group(kinds, name) for name in sorted(_groups(kinds))]}
+    if len(parts) == 2 and parts[0] == "apis" and parts[1] in _groups(kinds):
+        return {"kind": "APIGroup", **_group(kinds, parts[1])}
     if len(parts) == 2 and parts[0] == "api":
         return _resources(kinds, "", parts[1])
     if len(parts) == 3 and parts[0] == "apis":

@@ -9,6 +9,7 @@ from typing import Self
 from aiohttp import web
 from kubernetes.aio.client import Configuration
 
+from fakes.apiserver.aggregated import Aggregated
 from fakes.apiserver.calls import Call, RequestLog
 from fakes.apiserver.discovery import discover
 from fakes.apiserver.faults import Dropped, Events, Fault, Faults
@@ -32,6 +33,7 @@ class FakeApiServer:
         faults: what goes wrong.
         watches: the open watches.
         simulation: plays the controllers of Deployments and HTTPRoutes.
+        aggregated: the APIs that are passed on to others.
         answering: the call that has its effect at this moment, for listeners of the store.
         bookmark_seconds: how often a watch gets a bookmark.
         gone_as_event: whether 410 comes inside a watch (as an ERROR event) rather than as its answer.
@@ -44,6 +46,7 @@ class FakeApiServer:
         self.faults = Faults()
         self.watches = Watches(self.store)
         self.simulation = Simulation(self.store)
+        self.aggregated = Aggregated()
         self.answering: Call | None = None
         self.bookmark_seconds = 60.0
         self.gone_as_event = True
@@ -115,7 +118,8 @@ class FakeApiServer:
         try:
             if request.can_read_body:
                 call.body = await request.json(loads=json.loads)
-            _locate(self.store, call)
+            if not self.aggregated.concerns(call.path):
+                _locate(self.store, call)
             faults = self.faults.of(call)
             for fault in faults:
                 await fault.before(call)
@@ -146,6 +150,8 @@ class FakeApiServer:
             call.changed = self.store.version != version
 
     def _answer(self, call: Call) -> tuple[int, Object]:
+        if self.aggregated.concerns(call.path):
+            return 200, self.aggregated.answer(call)
         if call.kind is None:
             return 200, discover(self.store, call.path)
         if call.method == "GET":
