@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -99,7 +99,13 @@ class KubeClient:
         return await self._dict(_on("GET", resource, ObjectKey(namespace, name)))
 
     async def list(
-        self, resource: Resource, namespace: str = "", *, selector: str = "", metadata_only: bool = False
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        selector: str = "",
+        metadata_only: bool = False,
+        reduce: Callable[[Object], Object] = lambda item: item,
     ) -> ObjectList:
         """Read all objects of a kind as they are now, in chunks.
 
@@ -108,14 +114,15 @@ class KubeClient:
             namespace: only this one; all of them if empty.
             selector: a label selector.
             metadata_only: leave spec and status out, for who only wants to know what exists.
+            reduce: makes of each object what is worth keeping, so that a long list is never in memory as a whole.
         """
         query = {"labelSelector": selector} if selector else {}
         accept = METADATA_LIST if metadata_only else "application/json"
         try:
-            return await self._list(resource, namespace, {**query, "limit": str(LIST_CHUNK)}, accept)
+            return await self._list(resource, namespace, {**query, "limit": str(LIST_CHUNK)}, accept, reduce)
         except Gone:
             # The list is so long, or the server so slow, that its first page is too old: all in one go.
-            return await self._list(resource, namespace, query, accept)
+            return await self._list(resource, namespace, query, accept, reduce)
 
     async def read(self, path: str, resource: str, query: Mapping[str, str] | None = None) -> Object:
         """Read what is no object: what APIs there are, or the measurements that an aggregated API answers with.
@@ -246,7 +253,14 @@ class KubeClient:
                 response.connection.transport.abort()
             response.close()
 
-    async def _list(self, resource: Resource, namespace: str, query: dict[str, str], accept: str) -> ObjectList:
+    async def _list(
+        self,
+        resource: Resource,
+        namespace: str,
+        query: dict[str, str],
+        accept: str,
+        reduce: Callable[[Object], Object],
+    ) -> ObjectList:
         items: list[Object] = []
         token = ""
         while True:
@@ -257,7 +271,7 @@ class KubeClient:
                 # Items of a list of a built-in kind do not say what they are.
                 item.setdefault("apiVersion", resource.api_version)
                 item.setdefault("kind", resource.kind)
-                items.append(item)
+                items.append(reduce(item))
             token = page["metadata"].get("continue") or ""
             if not token:
                 return ObjectList(tuple(items), page["metadata"]["resourceVersion"])

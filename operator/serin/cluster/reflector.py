@@ -77,7 +77,7 @@ class Reflector:
             namespace: only this one; all of them if empty.
             selector: a label selector.
             optional: a cluster without the kind is served all the same.
-            transform: reduces an object to what is worth keeping in memory.
+            transform: reduces an object to what is worth keeping in memory: at least its name and resourceVersion.
             on_blind: told each time that the API server could not be asked: what is known may be old.
             patience: the time limits.
         """
@@ -113,11 +113,13 @@ class Reflector:
         Unless the watch is past it already: then it may have told by now that the object is gone.
         """
         if int(item["metadata"]["resourceVersion"]) > self._seen_until:
-            self._tell(item)
+            self._tell(self._transform(item))
 
     async def _list(self) -> str:
         """Replace what is known by what there is, and return the version to go on from."""
-        listed = await self._client.list(self.resource, self._namespace, selector=self._selector)
+        listed = await self._client.list(
+            self.resource, self._namespace, selector=self._selector, reduce=self._transform
+        )
         present = {key_of(item) for item in listed.items}
         for key in [key for key in self._known if key not in present]:
             self._forget(key)
@@ -160,7 +162,7 @@ class Reflector:
         self.pulse.beat()
         metadata = event.object["metadata"]
         if event.type in {"ADDED", "MODIFIED"}:
-            self._tell(event.object)
+            self._tell(self._transform(event.object))
         elif event.type == "DELETED":
             self._forget(key_of(event.object))
         version: str = metadata["resourceVersion"]
@@ -172,7 +174,7 @@ class Reflector:
         if self._known.get(key) == version:
             return  # a list or a resumed watch repeats what was told
         self._known[key] = version
-        self._on_change(key, self._transform(item))
+        self._on_change(key, item)
 
     def _forget(self, key: ObjectKey) -> None:
         if self._known.pop(key, None) is not None:
