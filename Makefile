@@ -50,7 +50,7 @@ test-alone: setup
 
 .PHONY: test-more
 test-more: setup ## the long tests
-	PYTHONPATH=hack $(BIN)/python -m localcluster build
+	PYTHONPATH=hack $(BIN)/python -m localcluster build core metrics-server
 	$(BIN)/pytest -m long
 
 .PHONY: explore

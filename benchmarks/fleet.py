@@ -26,7 +26,7 @@ import fleet_process
 import fleet_profile
 from fleet_audit import Call
 from fleet_process import Process
-from localcluster import LocalCluster
+from localcluster import Audit, LocalCluster
 from serin.cluster.client import KubeClient, Object
 from serin.cluster.connect import load_configuration
 from serin.cluster.metrics import ClientMetrics
@@ -289,7 +289,7 @@ def main() -> None:
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="serin-fleet-") as folder,
-        LocalCluster("fleet", audited_user=fleet_process.USER) as cluster,
+        LocalCluster("fleet", audit=Audit(fleet_process.USER)) as cluster,
     ):
         for name in UNUSED:
             cluster.component(name).stop()

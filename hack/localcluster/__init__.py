@@ -1,5 +1,6 @@
 """A real Kubernetes cluster on one Linux machine, without Docker; see `docs/local-cluster.md`."""
 
+from localcluster.audit import Audit
 from localcluster.cluster import ComponentHandle, LocalCluster
 from localcluster.errors import KubectlError, LocalClusterError, UnsupportedError
 from localcluster.gateway import GATEWAY_NAME, GATEWAY_NAMESPACE
@@ -11,6 +12,7 @@ __all__ = [
     "GATEWAY_NAME",
     "GATEWAY_NAMESPACE",
     "PROMETHEUS_ADDRESS",
+    "Audit",
     "ComponentHandle",
     "Image",
     "KubectlError",

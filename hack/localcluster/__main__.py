@@ -39,6 +39,8 @@ def _up(options: argparse.Namespace) -> int:
     began = time.monotonic()
     cluster = LocalCluster(options.name)
     cluster.up(owned=False)
+    if options.metrics_server:
+        cluster.start_metrics_server()
     print(f"the cluster {options.name} is up after {time.monotonic() - began:.1f} s")
     print(f"  KUBECONFIG   {cluster.kubeconfig}")
     print(f"  API server   {cluster.api_url}")
@@ -113,12 +115,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default=default_name(), help="which cluster (one for each checkout by default)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for run, name, text in (
-        (_up, "up", "start a cluster that lives until `down`"),
         (_down, "down", "end it and remove every trace"),
         (_list, "list", "the clusters that are up"),
         (_kubeconfig, "kubeconfig", "print the path of its kubeconfig"),
     ):
         commands.add_parser(name, help=text).set_defaults(run=run)
+    up = commands.add_parser("up", help="start a cluster that lives until `down`")
+    up.add_argument("--metrics-server", action="store_true", help="with metrics-server, built at its first use")
+    up.set_defaults(run=_up)
     build = commands.add_parser("build", help="build the programs into the cache")
     build.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {GROUPS}; core unless told otherwise")
     build.set_defaults(run=_build)

@@ -23,6 +23,7 @@ from localcluster.errors import LocalClusterError, StartError
 POLL_SECONDS = 0.05
 PLURALS = {"GatewayClass": "gatewayclasses"}
 CLUSTER_WIDE = {
+    "APIService",
     "ClusterRole",
     "ClusterRoleBinding",
     "CustomResourceDefinition",

@@ -97,6 +97,9 @@ GO_PROGRAMS = (
     GoProgram("prometheus", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", tags=PROMETHEUS_TAGS),
     GoProgram("coredns", "coredns", "."),
     GoProgram("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", group="kwok"),
+    GoProgram(
+        "metrics-server", "metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server", group="metrics-server"
+    ),
     GoProgram("kind", "kind", "sigs.k8s.io/kind", group="kind"),
     # A module of its own, though it is Kubernetes too: who changes it does not want the control plane built anew.
     GoProgram("hpa", "hpa", ".", group="hpa"),
@@ -120,6 +123,13 @@ MODULE_FILES = (
         ),
         group="kwok",
     ),
+    ModuleFiles(
+        "metrics-server-role",
+        "metrics-server",
+        "sigs.k8s.io/metrics-server",
+        ("manifests/base/rbac.yaml",),
+        group="metrics-server",
+    ),
 )
 
-GROUPS = ("core", "kwok", "kind", "hpa")
+GROUPS = ("core", "kwok", "kind", "hpa", "metrics-server")

@@ -18,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from localcluster import kwok, machine
+from localcluster import kwok, machine, metrics_server
 from localcluster.api import ApiClient
+from localcluster.audit import NOBODY, Audit
 from localcluster.build import Programs, ensure_built
 from localcluster.control import ControlClient
 from localcluster.credentials import make_credentials
@@ -77,10 +78,10 @@ class LocalCluster:
     The process that enters it owns it: if that process is killed, the cluster ends too.
     """
 
-    def __init__(self, name: str = "cluster", *, audited_user: str = "") -> None:
-        """Prepare. `audited_user`: whose requests the API server notes in `layout.audit_log`; nobody's if empty."""
+    def __init__(self, name: str = "cluster", *, audit: Audit = NOBODY) -> None:
+        """Prepare. `audit`: what the API server notes in `layout.audit_log` of what it is asked."""
         self.name = name
-        self._audited_user = audited_user
+        self._audit = audit
         self.layout = Layout(clusters_directory() / f"{name}-{secrets.token_hex(3)}")
         self.control = ControlClient(self.layout.control_socket)
         self._loaded: dict[str, str] = {}
@@ -241,6 +242,21 @@ class LocalCluster:
         kwok.add_nodes(self.api, nodes)
         return handle
 
+    def start_metrics_server(self) -> ComponentHandle:
+        """Have `metrics.k8s.io` answered, and wait until it is: half a minute, as usage is measured over time.
+
+        metrics-server is built at its first use. It knows of pods only where `enforces_limits`: what the kubelet tells
+        is what their control groups count.
+        """
+        programs = ensure_built((metrics_server.NAME,))
+        handle = self.component(metrics_server.NAME)
+        if metrics_server.NAME not in self.control.statuses():
+            metrics_server.register(self.api, programs, self.layout)
+            self.control.define(metrics_server.component(self.layout, programs, self._audit))
+        handle.start()
+        metrics_server.wait_for_an_answer(self.api)
+        return handle
+
     def _recipe(self, programs: Programs) -> Recipe:
         facts = self._facts()
         credentials = make_credentials(self.layout, outside_url=self.api_url)
@@ -250,7 +266,7 @@ class LocalCluster:
             credentials,
             limits=facts["limits"],
             one_id=facts["one_id"],
-            audited_user=self._audited_user,
+            audit=self._audit,
         )
 
     def _start_guardian(self, *, owned: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from localcluster.component import Component, Probe
 from localcluster.layout import API_PORT, INSIDE_API, NODE_ADDRESS, SERVICE_RANGE
 from localcluster.recipe import Recipe
@@ -78,22 +76,10 @@ def api_server(recipe: Recipe) -> Component:
             "requestheader-username-headers": "X-Remote-User",
             "proxy-client-cert-file": credentials.front_proxy.certificate,
             "proxy-client-key-file": credentials.front_proxy.key,
-            **_audit_flags(recipe),
+            **recipe.audit.flags(recipe.layout, recipe.layout.audit_log),
         },
         probe=Probe("http", f"https://{INSIDE_API}/readyz", str(credentials.authority)),
     )
-
-
-def _audit_flags(recipe: Recipe) -> dict[str, Any]:
-    """Note who asked what and when, once it was answered, and of nobody but one user."""
-    if not recipe.audited_user:
-        return {}
-    rules = [{"level": "Metadata", "users": [recipe.audited_user]}, {"level": "None"}]
-    policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": rules}
-    return {
-        "audit-policy-file": recipe.write_yaml("audit-policy.yaml", policy),
-        "audit-log-path": recipe.layout.audit_log,
-    }
 
 
 def controller_manager(recipe: Recipe) -> Component:

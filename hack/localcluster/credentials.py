@@ -18,6 +18,7 @@ API_SERVER_NAMES = (
     "kubernetes.default.svc",
     f"kubernetes.default.svc.{CLUSTER_DOMAIN}",
 )
+NODE_SERVER_NAMES = (NODE_NAME, NODE_ADDRESS, "127.0.0.1", "localhost", "metrics-server.kube-system.svc")
 
 USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "admin": ("serin-admin", ("system:masters",)),
@@ -29,8 +30,9 @@ USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "prometheus": ("prometheus", ()),
     "coredns": ("coredns", ()),
     "kwok": ("kwok", ()),
+    "metrics-server": ("system:serviceaccount:kube-system:metrics-server", ()),
 }
-"""File name -> user and groups. Bindings of the last four are in `manifests/access.yaml`."""
+"""File name -> user and groups. Bindings of Contour, Prometheus and CoreDNS are in `manifests/access.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Credentials:
     front_proxy: Pair
     service_accounts: Pair
     node_servers: Pair
-    """For the ports of controller manager, scheduler and kubelet."""
+    """For the ports of controller manager, scheduler, kubelet and metrics-server."""
     contour_authority: Path
     contour: Pair
     envoy: Pair
@@ -79,7 +81,7 @@ def make_credentials(layout: Layout, *, outside_url: str) -> Credentials:
         front_proxy_authority=front_proxy.file,
         front_proxy=front_proxy.issue("front-proxy", "front-proxy-client"),
         service_accounts=service_account_keys(directory),
-        node_servers=main.issue("node", "node", hosts=(NODE_NAME, NODE_ADDRESS, "127.0.0.1", "localhost")),
+        node_servers=main.issue("node", "node", hosts=NODE_SERVER_NAMES),
         contour_authority=contour.file,
         contour=contour.issue("contour-xds", "contour", hosts=("contour", "127.0.0.1")),
         envoy=contour.issue("envoy", "envoy", hosts=("envoy",)),

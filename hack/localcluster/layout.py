@@ -27,6 +27,7 @@ PROMETHEUS_PORT = 9090
 ENVOY_STATS_PORT = 8102
 CONTOUR_XDS_PORT = 8001
 KUBELET_PORT = 10250
+METRICS_SERVER_PORT = 4443
 
 INSIDE_API = f"{NODE_ADDRESS}:{API_PORT}"
 GATEWAY_ADDRESS = f"{NODE_ADDRESS}:{GATEWAY_PORT}"
@@ -73,6 +74,11 @@ class Layout:
     def audit_log(self) -> Path:
         """What the API server was asked by the user that it audits, one JSON document a request."""
         return self.logs / "audit.log"
+
+    @property
+    def metrics_audit_log(self) -> Path:
+        """The same of metrics-server: what it is asked through the API server, that one notes without the answer."""
+        return self.logs / "metrics-server-audit.log"
 
     @property
     def data(self) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from localcluster.audit import NOBODY, Audit
 from localcluster.build import Programs
 from localcluster.component import Component, Probe
 from localcluster.credentials import Credentials
@@ -27,8 +28,8 @@ class Recipe:
     """The kubelet may enforce limits in control groups of its own."""
     one_id: bool
     """One user id alone exists inside: not root, and no subordinate ids."""
-    audited_user: str = ""
-    """Whose requests the API server notes in its audit log; nobody's if empty."""
+    audit: Audit = NOBODY
+    """What the API server notes of what it is asked."""
 
     def component(
         self,

@@ -80,7 +80,9 @@ def test_a_missing_go_is_said_with_the_way_out(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_unknown_group_is_refused() -> None:
-    with pytest.raises(BuildError, match="no group of programs is called korn; there are core, kwok, kind, hpa"):
+    with pytest.raises(
+        BuildError, match="no group of programs is called korn; there are core, kwok, kind, hpa, metrics-server"
+    ):
         build.ensure_built(("korn",))
 
 
