@@ -84,6 +84,7 @@ def test_the_keys_of_a_map_list_are_required() -> None:
     assert [path.removeprefix("ModelDeployment.") for path, _ in lists] == [
         "spec.analysis.metrics",
         "status.revisions",
+        "status.autoscaling",
         "status.analysis.metrics",
         "status.conditions",
     ]

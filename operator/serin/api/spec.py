@@ -10,12 +10,13 @@ from typing import Annotated
 from pydantic import Field
 
 from serin.api.analysis import Analysis, OnInconclusive
+from serin.api.autoscaling import Autoscaling
 from serin.api.base import DNS_LABEL, UNQUOTED, Boolean, Duration, Model, at_least, at_most, matching
 from serin.api.metric import AnalysisMetric, MaxIncrease
 from serin.api.metric_kinds import Direction, Divergence, DriftOf, MetricAction, MetricKind, MetricName, MetricSource
 from serin.api.own_metrics import Distribution, Mean, Ratio
 from serin.api.rules import Rule
-from serin.api.strategy import DEFAULT_STEPS, Canary, Pause, Ramp, RampCurve, Step, Strategy
+from serin.api.strategy import DEFAULT_STEPS, Canary, Capacity, Pause, Ramp, RampCurve, Step, Strategy
 from serin.api.template import PodTemplate
 from serin.api.traffic import GatewayAPITraffic, HTTPRouteReference, ParentReference, Traffic
 
@@ -23,7 +24,9 @@ __all__ = [
     "DEFAULT_STEPS",
     "Analysis",
     "AnalysisMetric",
+    "Autoscaling",
     "Canary",
+    "Capacity",
     "Direction",
     "Distribution",
     "Divergence",
@@ -117,7 +120,9 @@ class ModelDeploymentSpec(Model):
     service: ServicePort = ServicePort()
     """The port on which clients reach it."""
     replicas: Annotated[int, Field(ge=0, le=10_000), UNQUOTED] = 1
-    """How many pods carry the whole traffic."""
+    """How many pods carry the whole traffic; left out beside autoscaling."""
+    autoscaling: Autoscaling | None = None
+    """How many pods carry the whole traffic, decided by metrics."""
     traffic: Traffic | None = None
     """How weights reach the model servers; without it a new version takes over at once when it is Ready."""
     strategy: Strategy | None = None
@@ -136,6 +141,13 @@ class ModelDeploymentSpec(Model):
     """Stops the rollout where it is; traffic and pods stay as they are."""
 
     rules = (
+        Rule(
+            "!has(self.autoscaling) || self.replicas == 1",
+            lambda spec: spec.autoscaling is None or spec.replicas == 1,
+            "autoscaling decides the replicas: leave replicas out and write autoscaling.minReplicas and maxReplicas;"
+            " if it was scaled before, set replicas to 1, its default",
+            field=".replicas",
+        ),
         Rule(
             "has(self.traffic) || !has(self.strategy)",
             lambda spec: spec.traffic is not None or spec.strategy is None,

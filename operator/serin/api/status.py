@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from serin.api.autoscaling_status import AutoscalingStatus
 from serin.api.base import Model, Time
+from serin.api.capacity_status import CapacityStatus
 from serin.api.rules import UniqueBy
 
 Text = Annotated[str, Field(max_length=32768)]
@@ -49,7 +51,7 @@ class RevisionStatus(Model):
     weight: int | None = None
     """Its share of the traffic in percent; absent while it is not in the route."""
     keep_until: Time | None = None
-    """When the pods of a revision that lost its traffic go."""
+    """When pods go: all of a revision that lost its traffic, or those that stable or the candidate gives up."""
 
 
 class StepKind(StrEnum):
@@ -329,6 +331,10 @@ class ModelDeploymentStatus(Model):
     """How many pods of the stable revision are Ready, for /scale."""
     selector: Annotated[str, Field(max_length=512)] | None = None
     """Selects the stable pods, for /scale."""
+    autoscaling: Annotated[tuple[AutoscalingStatus, ...], Field(max_length=3), UniqueBy("revision")] = ()
+    """What the autoscaler says of each version that it scales."""
+    capacity: CapacityStatus | None = None
+    """How many pods carry the whole traffic, and where they are, if `spec.replicas` alone does not say so."""
     step: StepStatus | None = None
     rollout_started_at: Time | None = None
     """When the present rollout began."""

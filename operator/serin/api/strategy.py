@@ -136,6 +136,13 @@ class Canary(Model):
     """The steps, in order; weights never fall. After the last one the candidate is promoted."""
 
 
+class Capacity(StrEnum):
+    """Where the pods of the candidate come from."""
+
+    SURGE = "Surge"
+    REBALANCE = "Rebalance"
+
+
 class Strategy(Model):
     """How a new version replaces the old one."""
 
@@ -143,3 +150,17 @@ class Strategy(Model):
     """Canary: step by step."""
     canary: Canary = Canary()
     """The steps of a canary."""
+    capacity: Capacity = Capacity.SURGE
+    """Surge: stable keeps all its pods until the promotion. Rebalance: it gives up those that its weight needs not."""
+    max_surge_replicas: Annotated[int, Field(ge=1, le=10_000), UNQUOTED] | None = None
+    """Rebalance: how many pods there may be beyond those that carry the traffic; any number unless given."""
+
+    rules = (
+        Rule(
+            "!has(self.maxSurgeReplicas) || self.capacity == 'Rebalance'",
+            lambda strategy: strategy.max_surge_replicas is None or strategy.capacity is Capacity.REBALANCE,
+            "with Surge stable keeps all its pods, so that the candidate's come on top: write capacity: Rebalance, or"
+            " leave maxSurgeReplicas out",
+            field=".maxSurgeReplicas",
+        ),
+    )
