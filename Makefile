@@ -38,15 +38,15 @@ QUICK := not long and not explore
 .PHONY: test
 test: setup ## build the local cluster's programs unless they are there, then run the tests on it, and those that need none
 	PYTHONPATH=hack $(BIN)/python -m localcluster build
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-on-cluster test-alone
+	$(MAKE) --no-print-directory --jobs=2 test-on-cluster test-alone
 
 .PHONY: test-on-cluster
 test-on-cluster: setup
-	$(BIN)/pytest -m "$(QUICK) and cluster"
+	$(BIN)/pytest -m "$(QUICK) and cluster" 2>&1 | grep --line-buffered '' # whole lines, among those of the others
 
 .PHONY: test-alone
 test-alone: setup
-	$(BIN)/pytest -m "$(QUICK) and not cluster"
+	$(BIN)/pytest -m "$(QUICK) and not cluster" 2>&1 | grep --line-buffered ''
 
 .PHONY: test-more
 test-more: setup ## the long tests
