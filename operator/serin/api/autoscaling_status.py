@@ -11,10 +11,10 @@ Word = Annotated[str, Field(max_length=63)]
 Amount = Annotated[str, Field(max_length=32)]
 Sentence = Annotated[str, Field(max_length=1024)]
 
-MOST_RECOMMENDATIONS = 240
-"""The longest stabilization window, an hour, holds so many passes."""
-MOST_EVENTS = 120
-"""The longest period of a policy, half an hour, holds so many passes."""
+MOST_RECOMMENDATIONS = 256
+"""More than the passes of an hour, the longest stabilization window."""
+MOST_EVENTS = 128
+"""More than the passes of half an hour, the longest period of a policy."""
 
 
 class DemandBy(StrEnum):
