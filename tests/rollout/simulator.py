@@ -26,15 +26,17 @@ from serin.rollout.actions import (
     Patch,
     Plan,
     Report,
+    WriteScale,
 )
 from serin.rollout.contest import Contest, Target
 from serin.rollout.undone import written
-from serin.rollout.world import Desired, Judgement, Observed, Record, Request, Workload, World
+from serin.rollout.world import Advice, Desired, Judgement, Observed, Record, Request, Workload, World
 from serin.workloads import frozen_name, rejected_of, snapshot_of
 from traffic.json_patch import apply_patch
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER = Owner("ml", "fraud", "uid-fraud")
+NO_ROOM = "pod fraud-0 cannot be scheduled: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
 ANALYSIS = {"interval": "10s", "metrics": [{"name": "error-rate", "threshold": "2%"}]}
 
 
@@ -88,6 +90,16 @@ class Simulator:
     samples: float = 1000.0
     metrics: tuple[MetricStatus, ...] = ()
     accept_routes: bool = True
+    autoscaled: bool = False
+    """Whether an autoscaler has written the replicas through /scale."""
+    advice: dict[str, Advice] = field(default_factory=dict)
+    pod_seconds: float = 0.0
+    """How long a pod takes until it is Ready."""
+    gpus: int | None = None
+    """How many pods find a place; None: there is room for all."""
+    places: dict[str, list[datetime | None]] = field(default_factory=dict)
+    """Where pods take time or room: since when each pod of a revision has had a place; None: it has none yet."""
+    inspected: set[str] = field(default_factory=set)
     actions: list[Action] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     reporting: bool = True
@@ -112,6 +124,7 @@ class Simulator:
 
     def step(self) -> Plan:
         """Plan once and act."""
+        self.run_pods()
         decided = plan(self.world())
         self.status = ModelDeploymentStatus.model_validate(decided.status.to_dict())
         assert self.status == decided.status, "a status must survive its way through the API server"
@@ -142,7 +155,8 @@ class Simulator:
         end = self.now + timedelta(seconds=seconds)
         while True:
             self.settle()
-            wake = self.last.wake_at if self.last else None
+            times = [self.last.wake_at if self.last else None, self._next_pod()]
+            wake = min((time for time in times if time is not None), default=None)
             if wake is None or wake > end:
                 break
             self.now = max(wake, self.now)
@@ -159,6 +173,7 @@ class Simulator:
                 spec=ModelDeploymentSpec.model_validate(deepcopy(self.spec)),
                 finalizers=self.finalizers,
                 deleting_since=self.now if self.deleting else None,
+                autoscaled=self.autoscaled,
             ),
             observed=Observed(
                 config_maps=dict(self.config_maps),
@@ -171,6 +186,7 @@ class Simulator:
                 other_routes=tuple(self.other_routes),
                 taken=frozenset(self.taken),
                 invalid=dict(self.invalid),
+                pods={name: NO_ROOM for name in self.inspected if None in self.places.get(name, ())},
                 contests=self.contests,
                 requests=tuple(self.requests),
             ),
@@ -180,6 +196,7 @@ class Simulator:
             judgement=self._judgement(),
             now=self.now,
             looking_since=self.looking_since,
+            scaling=dict(self.advice),
         )
 
     def restart(self) -> None:
@@ -279,8 +296,48 @@ class Simulator:
                 self._delete(action)
             case Report():
                 self._report(action)
+            case WriteScale():
+                self.spec = {**self.spec, "replicas": action.replicas}
+                self.generation += 1
             case InspectPods():
-                pass
+                self.inspected.add(action.revision)
+
+    def run_pods(self) -> None:
+        """Where pods take time or room: find places for those that have none, and see which are Ready by now."""
+        if self.gpus is None and not self.pod_seconds:
+            return
+        self.places = {name: self.places.get(name, []) for name in self.workloads}
+        for name, workload in self.workloads.items():
+            # A pod without a place is the first to be taken away.
+            placed = sorted(self.places[name], key=lambda since: (since is None, since or self.now))
+            self.places[name] = (placed + [None] * workload.replicas)[: workload.replicas]
+        free = (10_000 if self.gpus is None else self.gpus) - self.placed
+        for name, pods in self.places.items():
+            for index, since in enumerate(pods):
+                if since is None and free > 0:
+                    pods[index], free = self.now, free - 1
+            ready = sum(since is not None and since + self._pod_time <= self.now for since in pods)
+            broken = name in self.broken_images
+            self.workloads[name] = replace(self.workloads[name], ready=0 if broken else ready)
+
+    def _next_pod(self) -> datetime | None:
+        """When the next pod becomes Ready."""
+        times = [since + self._pod_time for pods in self.places.values() for since in pods if since is not None]
+        return min((time for time in times if time > self.now), default=None)
+
+    @property
+    def _pod_time(self) -> timedelta:
+        return timedelta(seconds=self.pod_seconds)
+
+    @property
+    def placed(self) -> int:
+        """How many pods have a place."""
+        return sum(since is not None for pods in self.places.values() for since in pods)
+
+    @property
+    def pods(self) -> dict[str, int]:
+        """How many pods each revision is meant to have, those without any left out."""
+        return {name: workload.replicas for name, workload in self.workloads.items() if workload.replicas}
 
     def _create(self, item: dict[str, Any]) -> None:
         item = deepcopy(item)

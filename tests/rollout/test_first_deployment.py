@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_is_degraded_when_nothing_moves_for_the_progress_deadline_and_recovers()
 
 
 @pytest.mark.parametrize("without", [{}, {"traffic": None, "strategy": None}], ids=["a route", "the Service alone"])
-def test_is_not_healthy_before_requests_can_reach_it(without: dict[str, None]) -> None:
+def test_is_not_healthy_before_requests_can_reach_it(without: dict[str, Any]) -> None:
     world = Simulator(manifest(**without))
     while phase_of(world) is not Phase.HEALTHY:
         before = deepcopy((world.user_service, world.route))

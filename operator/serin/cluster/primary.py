@@ -21,7 +21,6 @@ from serin import __version__
 from serin.cluster.client import KubeClient, Object
 from serin.cluster.errors import ApiError
 from serin.cluster.pulse import Pulse
-from serin.cluster.reflector import slim
 from serin.cluster.resources import MODEL_DEPLOYMENT, ROLLOUT_ACTION, ObjectKey, Resource, key_of
 
 logger = logging.getLogger(__name__)
@@ -119,7 +118,7 @@ class PrimaryReflector:
         told = catalog.told.get(key)
         if told is not None and told[0] == uid and version > told[1]:
             catalog.told[key] = (uid, version)
-            self._on_change(resource, key, slim(item))
+            self._on_change(resource, key, slim_primary(item))
 
     async def _kinds_exist(self) -> bool:
         """Whether the CRDs are installed: kopf looks for its kinds once, at its start."""
@@ -256,7 +255,7 @@ class PrimaryReflector:
         self._check_synced()
 
     def _follow(self, catalog: _Catalog, event: Mapping[str, Any]) -> None:
-        item: Object = slim({**event["object"], "metadata": dict(event["object"]["metadata"])})
+        item: Object = slim_primary({**event["object"], "metadata": dict(event["object"]["metadata"])})
         key, uid = key_of(item), item["metadata"]["uid"]
         version = int(item["metadata"]["resourceVersion"])
         catalog.pulse.beat()
@@ -280,6 +279,20 @@ class PrimaryReflector:
     def _check_synced(self) -> None:
         if all(catalog.awaited is not None and not catalog.awaited for catalog in self._catalogs.values()):
             self.synced.set()
+
+
+def slim_primary(manifest: Object) -> Object:
+    """Of who manages which field only who has the replicas by /scale: that is an autoscaler, or `kubectl scale`."""
+    metadata = manifest["metadata"]
+    writers = metadata.pop("managedFields", None) or ()
+    scalers = [
+        {part: writer[part] for part in ("manager", "subresource")}
+        for writer in writers
+        if writer.get("subresource") == "scale" and "f:replicas" in (writer.get("fieldsV1") or {}).get("f:spec", {})
+    ]
+    if scalers:
+        metadata["managedFields"] = scalers
+    return manifest
 
 
 def _leftovers() -> set["asyncio.Task[Any]"]:

@@ -20,6 +20,7 @@ from serin.rollout.actions import (
     Patch,
     Reference,
     Report,
+    WriteScale,
 )
 from serin.workloads import config_map_digest, frozen_config_map, pod_problem
 
@@ -76,6 +77,8 @@ class Executor:
                 notes.has_written(action)
             case Merge():
                 await self._merge(action)
+            case WriteScale():
+                await self._write_scale(action)
             case Delete():
                 await self._delete(action)
             case Report():
@@ -136,6 +139,18 @@ class Executor:
         except (Conflict, NotFound) as error:
             raise Interrupted(str(error)) from error
         self._on_written(written)
+
+    async def _write_scale(self, action: WriteScale) -> None:
+        resource, target = _resource(action.target), action.target
+        body: Object = {
+            "metadata": {"resourceVersion": action.resource_version},
+            "spec": {"replicas": action.replicas},
+        }
+        try:
+            # What is answered is a Scale: the watch tells of the ModelDeployment.
+            await self._client.merge_patch(resource, target.namespace, target.name, body, subresource="scale")
+        except (Conflict, NotFound) as error:
+            raise Interrupted(str(error)) from error
 
     async def _delete(self, action: Delete) -> None:
         resource, target = _resource(action.target), action.target

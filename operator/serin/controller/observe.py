@@ -1,6 +1,7 @@
 """From the cache to the argument of `plan()`."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,10 +27,13 @@ from serin.controller.notes import Notes
 from serin.controller.store import DIGEST, Store
 from serin.rollout.contest import writer_of
 from serin.rollout.split import route_name_of
-from serin.rollout.world import Desired, Judgement, Observed, Record, Request, Workload, World
+from serin.rollout.world import Advice, Desired, Judgement, Observed, Record, Request, Workload, World
 from serin.workloads import config_map_references, deployment_problem, rejected_of, revision_of, snapshot_of
 
 logger = logging.getLogger(__name__)
+
+PEOPLE = frozenset({"kubectl"})
+"""Who writes /scale because somebody said so, and not because of a load."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
     *,
     untold: Untold | None,
     judgement: Judgement | None,
+    scaling: Mapping[str, Advice],
     logged: Head | None,
     now: datetime,
     status_refresh_seconds: float,
@@ -71,6 +76,7 @@ def observe(  # noqa: PLR0913 - keywords: all that a plan may know
         told=told,
         untold_since=known.since if known else None,
         judgement=judgement,
+        scaling=scaling,
         logged=logged,
         # As exact as times are in a status: what is read back is what was meant.
         now=now.replace(microsecond=now.microsecond // 1000 * 1000),
@@ -88,6 +94,10 @@ def _desired(manifest: Object, memo: Memo, notes: Notes) -> Desired:
         spec=memo.read("spec", manifest["spec"], ModelDeploymentSpec.model_validate),
         finalizers=tuple(metadata.get("finalizers") or ()),
         deleting_since=notes.deleting_since(metadata["uid"]) if metadata.get("deletionTimestamp") else None,
+        autoscaled=any(
+            writer.get("subresource") == "scale" and writer.get("manager") not in PEOPLE
+            for writer in metadata.get("managedFields") or ()
+        ),
     )
 
 

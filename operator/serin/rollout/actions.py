@@ -68,6 +68,15 @@ class Merge:
 
 
 @dataclass(frozen=True)
+class WriteScale:
+    """Set the replicas of a ModelDeployment through /scale, if its resourceVersion is still this one."""
+
+    target: Reference
+    replicas: int
+    resource_version: str
+
+
+@dataclass(frozen=True)
 class Delete:
     """Delete an object of our own, and no namesake of it."""
 
@@ -90,7 +99,7 @@ class InspectPods:
     revision: str
 
 
-Action = Create | Apply | FreezeConfigMap | Patch | Merge | Delete | Report | InspectPods
+Action = Create | Apply | FreezeConfigMap | Patch | Merge | WriteScale | Delete | Report | InspectPods
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from serin.api.status import (
     ModelDeploymentStatus,
     Outcome,
     Phase,
+    RevisionStatus,
     StepKind,
     Verdict,
 )
+from serin.rollout.capacity import whole
 from serin.rollout.draft import Draft
 from serin.rollout.undone import CONTESTED, contested_traffic, is_contested
 
@@ -137,12 +139,12 @@ def _facts(draft: Draft) -> dict[str, Fact]:
     moving = status.phase in ROLLING_OUT or draft.waiting is not None or status.phase is Phase.PENDING
     stalled = _stalled(draft)
     ready = not moving and stalled is None
-    available = stable is not None and (stable.ready_replicas > 0 or draft.desired.spec.replicas == 0)
+    available = stable is not None and (stable.ready_replicas > 0 or whole(draft) == 0)
     facts: dict[str, Fact] = {
         "Ready": (TRUE if ready else FALSE, stalled[0] if stalled else status.phase.value, status.message),
         "Reconciling": (TRUE if moving and stalled is None else FALSE, status.phase.value, status.message),
         "Stalled": (TRUE, *stalled) if stalled else (FALSE, "Moving", "nothing stands in the way"),
-        "Available": (TRUE, "PodsReady", f"{stable.ready_replicas} pods of version {status.version} serve")
+        "Available": (TRUE, "PodsReady", _serving(draft, stable))
         if available and stable is not None
         else (FALSE, "NoPodsReady", "no version has pods that serve"),
         "TrafficShifted": _traffic_fact(draft),
@@ -154,6 +156,17 @@ def _facts(draft: Draft) -> dict[str, Fact]:
     }
     facts |= _outcome_facts(draft)
     return facts
+
+
+def _serving(draft: Draft, stable: RevisionStatus) -> str:
+    """How many pods serve; and who lacks pods although nothing waits for them, in the scheduler's words."""
+    words = f"{stable.ready_replicas} pods of version {draft.status.version} serve"
+    for revision in sorted(draft.lacking):
+        entry, workload = draft.revision(revision), draft.workload(revision)
+        why = draft.observed.pods.get(revision) or (workload.problem if workload else None)
+        if entry is not None and why:
+            words += f"; {entry.ready_replicas} of {entry.replicas} pods of {revision} are Ready: {why}"
+    return words
 
 
 def _stalled(draft: Draft) -> tuple[str, str] | None:

@@ -26,6 +26,10 @@ class Draft:
         """What is waited for while nothing can be decided: pods or a route."""
         self.waiting_for: str | None = None
         """The revision whose pods are waited for."""
+        self.named: str | None = None
+        """The revision that the spec names; None while a ConfigMap that it needs is not there."""
+        self.lacking: set[str] = set()
+        """Revisions that do not have all the pods that they are meant to have, and that nothing waits for."""
         self.told_at_once = False
         """Whether the status holds what could not be found out again."""
         self.blocked: tuple[str, str] | None = None

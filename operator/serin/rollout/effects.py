@@ -20,6 +20,8 @@ from serin.rollout.compare import has
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import Target, taken_name
 from serin.rollout.routes import leave_other_routes, write_route
+from serin.rollout.sizing import hand_back
+from serin.rollout.waiting import PODS_LOOK_AGAIN
 from serin.rollout.world import Workload
 from serin.traffic import service
 from serin.workloads import (
@@ -43,6 +45,7 @@ def effects(draft: Draft, named: Target | None) -> list[Action]:
         *_scale_down(draft),
         *_rejections(draft),
         *_old_revisions(draft),
+        *hand_back(draft),
         *_look_at_pods(draft),
     ]
 
@@ -212,6 +215,9 @@ def _delete(draft: Draft, revision: str) -> Iterator[Action]:
 
 
 def _look_at_pods(draft: Draft) -> Iterator[Action]:
+    for revision in sorted(draft.lacking):
+        yield InspectPods(revision)
+        draft.wake(draft.now + PODS_LOOK_AGAIN)
     last = draft.status.last_progress_at
     if draft.waiting_for is None or last is None:
         return

@@ -2,10 +2,13 @@
 
 from datetime import timedelta
 
-from serin.api.status import Outcome, Phase, Role
+from serin.api.status import Outcome, Phase, RevisionStatus, Role
+from serin.rollout.capacity import gives_back_in_moves, is_rebalancing, pods_of, whole
 from serin.rollout.draft import Draft
-from serin.rollout.revisions import conclude, reject, retire
+from serin.rollout.rebalance import keep_stable, let_previous_go
+from serin.rollout.revisions import conclude, move_weight, reject, retire
 from serin.rollout.shifting import shifted
+from serin.rollout.sizing import note_rebalanced
 from serin.rollout.steps import progress
 from serin.rollout.waiting import deadline_passed, wait_for_pods, wait_for_route
 
@@ -15,8 +18,8 @@ TOOK_OVER = frozenset({Outcome.DEPLOYED, Outcome.PROMOTED, Outcome.RESTORED})
 def advance(draft: Draft) -> None:
     """Do the next thing of the phase that the rollout is in."""
     status = draft.status
-    if status.stable is not None:
-        draft.change(status.stable, replicas=draft.desired.spec.replicas)
+    let_previous_go(draft)
+    keep_stable(draft)
     if status.candidate is None:
         _at_rest(draft)
     elif status.candidate in draft.observed.invalid and status.phase is not Phase.ROLLING_BACK:
@@ -30,7 +33,9 @@ def advance(draft: Draft) -> None:
             progress(draft)
         if draft.status.phase is Phase.PROMOTING:
             _promote(draft)
+    note_rebalanced(draft)
     _expire(draft)
+    _notice_lack(draft)
 
 
 def _at_rest(draft: Draft) -> None:
@@ -42,8 +47,8 @@ def _at_rest(draft: Draft) -> None:
     route = draft.settlement(draft.status)
     unreached = draft.status.phase is Phase.PENDING and not route.settled
     draft.set(phase=Phase.DEGRADED if stuck else Phase.PENDING if unreached else Phase.HEALTHY)
-    if not draft.ready(stable, draft.desired.spec.replicas):
-        wait_for_pods(draft, stable, draft.desired.spec.replicas)
+    if not draft.ready(stable, whole(draft)):
+        wait_for_pods(draft, stable, whole(draft))
     elif not route.settled:
         wait_for_route(draft, route.message, refused=route.refused)
 
@@ -53,7 +58,7 @@ def _deploy_first(draft: Draft) -> None:
 
     It is Pending until the route has it: who waits for Healthy may send requests.
     """
-    revision, replicas = draft.status.candidate or "", draft.desired.spec.replicas
+    revision, replicas = draft.status.candidate or "", whole(draft)
     draft.change(revision, replicas=replicas)
     if not draft.ready(revision, replicas):
         wait_for_pods(draft, revision, replicas)
@@ -71,7 +76,7 @@ def _deploy_first(draft: Draft) -> None:
 
 def _promote(draft: Draft) -> None:
     """All the capacity first, then all the traffic, then the role. No pod of the promoted version restarts."""
-    if shifted(draft, weight=100, pods=draft.desired.spec.replicas):
+    if shifted(draft, weight=100, at_least=whole(draft)):
         _take_role(draft)
 
 
@@ -85,30 +90,56 @@ def _take_role(draft: Draft) -> None:
     was_stable = any(entry.revision == candidate.revision and entry.outcome in TOOK_OVER for entry in status.history)
     outcome = Outcome.RESTORED if was_stable else Outcome.PROMOTED
     draft.end(candidate, outcome, str(outcome), f"took over from version {stable.version}")
-    warm = rollback.keep_warm > timedelta(0)
+    # Who gave its pods up has none to be kept warm with.
+    warm = rollback.keep_warm > timedelta(0) and not is_rebalancing(draft.desired.spec)
     draft.change(
         stable.revision,
         role=Role.PREVIOUS if warm else Role.RETIRED,
-        keep_until=draft.now + max(rollback.keep_warm, rollback.drain),
+        keep_until=draft.now + (max(rollback.keep_warm, rollback.drain) if warm else rollback.drain),
     )
-    draft.change(candidate.revision, role=Role.STABLE)
+    draft.change(candidate.revision, role=Role.STABLE, keep_until=None)
     draft.set(stable=candidate.revision, version=candidate.version)
     draft.leave_rollout(Phase.HEALTHY)
     draft.say("Promoted", f"version {candidate.version} ({candidate.revision}) is stable now")
 
 
 def _roll_back(draft: Draft) -> None:
-    """The traffic goes back to stable in one write; the candidate's pods drain and go."""
-    candidate, status = draft.revision(draft.status.candidate), draft.status
+    """The traffic goes back to stable: in one write, unless stable gave pods up. The candidate's drain and go."""
+    candidate = draft.revision(draft.status.candidate)
     if candidate is None:
         return
+    if gives_back_in_moves(draft) and not _is_back(draft, candidate):
+        return
+    status = draft.status
     route = draft.settlement(status)
     if not route.settled:
         wait_for_route(draft, route.message, refused=route.refused)
         return
-    conclude(draft, candidate)
+    if status.rejected is None and draft.named not in {None, status.stable, candidate.revision}:
+        draft.end(candidate, Outcome.REPLACED, "NewRevision", f"replaced by {draft.named}")
+    else:
+        conclude(draft, candidate)
     retire(draft, candidate.revision)
     draft.leave_rollout(Phase.DEGRADED if status.rejected else Phase.HEALTHY)
+
+
+def _is_back(draft: Draft, candidate: RevisionStatus) -> bool:
+    """Whether stable has all the traffic again; a candidate without any pod that answers gives it up at once."""
+    if pods_of(draft, candidate).ready > 0:
+        return shifted(draft, weight=0)
+    move_weight(draft, 0)
+    return True
+
+
+def _notice_lack(draft: Draft) -> None:
+    """Who has fewer pods than it is meant to have, although nothing is held up by it: that is told, too."""
+    if draft.status.candidate is None:
+        return
+    for entry in (*draft.with_role(Role.STABLE), *draft.with_role(Role.CANDIDATE)):
+        workload = draft.workload(entry.revision)
+        asked = workload is not None and workload.settled and workload.replicas == entry.replicas
+        if asked and not draft.ready(entry.revision, entry.replicas) and entry.revision != draft.waiting_for:
+            draft.lacking.add(entry.revision)
 
 
 def _expire(draft: Draft) -> None:
@@ -116,7 +147,7 @@ def _expire(draft: Draft) -> None:
     route = draft.settlement(draft.status)
     for entry in (*draft.with_role(Role.PREVIOUS), *draft.with_role(Role.RETIRED)):
         if entry.role is Role.PREVIOUS:
-            draft.change(entry.revision, replicas=draft.desired.spec.replicas)
+            draft.change(entry.revision, replicas=whole(draft))
         if entry.keep_until is None:
             if route.settled:
                 until = draft.now + draft.desired.spec.rollback.drain

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from serin.api.capacity_status import CapacityStatus
 from serin.api.children import revision_name
 from serin.api.status import Phase, RevisionStatus, Role
+from serin.rollout.capacity import is_elastic, is_rebalancing
 from serin.rollout.draft import Draft
-from serin.rollout.revisions import move_weight
+from serin.rollout.revisions import take_back
 from serin.traffic import gateway_api, service
 
 
@@ -74,5 +76,17 @@ def _recover_rollout(draft: Draft, stable: str | None, candidate: str | None) ->
         rollout_started_at=draft.now,
         phase=Phase.ROLLING_BACK if turned_away else Phase.PROGRESSING,
     )
+    _recover_whole(draft)
     if turned_away:
-        move_weight(draft, 0)
+        take_back(draft)
+
+
+def _recover_whole(draft: Draft) -> None:
+    """How many pods carry the whole traffic, by those that stable has for its share, if no person says so."""
+    stable = draft.revision(draft.status.stable)
+    if stable is None or not is_elastic(draft):
+        return
+    share = 100 - (draft.status.weight or 0) if is_rebalancing(draft.desired.spec) else 100
+    pods = max([entry.replicas for entry in draft.status.revisions] + [stable.replicas * 100 // max(share, 1)])
+    followed = None if draft.desired.spec.autoscaling is not None else draft.desired.spec.replicas
+    draft.set(capacity=CapacityStatus(whole=pods, replicas=followed))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from serin.api.status import Outcome, Phase, Rejected, RevisionStatus, Role
+from serin.rollout.capacity import gives_back_in_moves, rebalances, whole
 from serin.rollout.draft import Draft
 from serin.workloads import Snapshot, config_map_references, frozen_name, revision_hash, revision_name, take_snapshot
 
@@ -21,6 +22,12 @@ def target(draft: Draft) -> Target | None:
     A revision that exists with this very content is that revision, whatever its name was hashed from: neither an
     upgrade of Serin nor a name that was taken once starts a rollout.
     """
+    found = _target(draft)
+    draft.named = found.revision if found is not None else None
+    return found
+
+
+def _target(draft: Draft) -> Target | None:
     spec, observed = draft.desired.spec, draft.observed
     references = config_map_references(spec.template)
     missing = [ref.name for ref in references if ref.name not in observed.config_maps and not ref.optional]
@@ -71,6 +78,8 @@ def follow_spec(draft: Draft, named: Target) -> None:
         return
     elif status.phase is Phase.PROMOTING and status.weight == 100:
         return  # the promotion is complete in a moment, and the spec is followed then
+    elif gives_back_in_moves(draft) or (status.phase is Phase.ROLLING_BACK and rebalances(draft)):
+        _make_way(draft, named)
     else:
         _replace_candidate(draft, named)
         draft.set(rejected=None)
@@ -87,7 +96,14 @@ def _back_to_stable(draft: Draft) -> None:
             "Withdrawn",
             f"the spec names stable {status.stable} again: {status.candidate} gives up its traffic",
         )
-        move_weight(draft, 0)
+        take_back(draft)
+
+
+def _make_way(draft: Draft, named: Target) -> None:
+    """Stable does not have the pods for what the candidate has: that comes back first, and the new one begins then."""
+    if draft.status.phase is not Phase.ROLLING_BACK:
+        draft.set(phase=Phase.ROLLING_BACK)
+        draft.say("Replaced", f"{named.revision} begins when {draft.status.candidate} has given its traffic back")
 
 
 def _replace_candidate(draft: Draft, named: Target) -> None:
@@ -103,7 +119,7 @@ def _replace_candidate(draft: Draft, named: Target) -> None:
 
 
 def conclude(draft: Draft, entry: RevisionStatus) -> None:
-    """Write down why a candidate lost its traffic: it was turned away, or its user took it back."""
+    """Write down why a candidate lost its traffic: it was turned away, or its user took it back or replaced it."""
     rejected = draft.status.rejected
     if rejected is not None and rejected.revision == entry.revision:
         draft.end(entry, Outcome.ROLLED_BACK, rejected.reason, rejected.message)
@@ -142,9 +158,13 @@ def _begin(draft: Draft, named: Target) -> None:
 
 
 def _is_warm(draft: Draft, entry: RevisionStatus | None) -> bool:
-    return (
-        entry is not None and entry.role is Role.PREVIOUS and draft.ready(entry.revision, draft.desired.spec.replicas)
-    )
+    return entry is not None and entry.role is Role.PREVIOUS and draft.ready(entry.revision, whole(draft))
+
+
+def take_back(draft: Draft) -> None:
+    """All the traffic goes back to stable: at once, or in moves if stable gave pods up."""
+    if not gives_back_in_moves(draft):
+        move_weight(draft, 0)
 
 
 def move_weight(draft: Draft, weight: int) -> None:
@@ -174,5 +194,5 @@ def reject(draft: Draft, reason: str, message: str) -> None:
         return
     rejected = Rejected(revision=entry.revision, version=entry.version, reason=reason, message=message, at=draft.now)
     draft.set(rejected=rejected, phase=Phase.ROLLING_BACK)
-    move_weight(draft, 0)
+    take_back(draft)
     draft.say(reason, f"version {entry.version} ({entry.revision}) is rolled back: {message}", "Warning")

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from serin.api.base import format_duration
 from serin.api.spec import OnInconclusive
 from serin.api.status import PausedStatus, Phase, StepKind, StepStatus, Verdict
+from serin.rollout.capacity import is_rebalancing
 from serin.rollout.draft import Draft
 from serin.rollout.holding import hold, release
 from serin.rollout.revisions import reject
 from serin.rollout.schedule import Schedule, Stage, schedule
-from serin.rollout.shifting import has_pods, shifted
+from serin.rollout.shifting import has_pods, keep_pods, shifted
 from serin.rollout.waiting import wait_for_route
-from serin.scaling.capacity import pods_for
 
 WORTH_AN_EVENT = timedelta(minutes=2)
 """A weight that stays so long is told by an Event: shorter ones are gone before somebody reads of them."""
@@ -30,6 +30,7 @@ def progress(draft: Draft) -> None:
     elif _is_paused(draft):
         draft.set(phase=Phase.PAUSED)
         hold(draft, "Paused")
+        keep_pods(draft)
     else:
         draft.set(phase=Phase.PROGRESSING)
         step = draft.status.step
@@ -82,9 +83,8 @@ def _is_paused(draft: Draft) -> bool:
 def _shift(draft: Draft, stage: Stage) -> None:
     """Bring the candidate to the stage's weight; the step's time begins when the route was accepted with it."""
     release(draft)
-    pods = pods_for(draft.desired.spec.replicas, max(stage.weight, draft.status.weight or 0))
     lasts = stage.hold is None or stage.hold >= WORTH_AN_EVENT
-    if shifted(draft, weight=stage.weight, pods=pods, lasts=lasts):
+    if shifted(draft, weight=stage.weight, lasts=lasts):
         _start_clock(draft, stage)
 
 
@@ -120,7 +120,7 @@ def _accepted_since(draft: Draft) -> datetime:
 def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
     """A step's time runs; it ends when its hold is over and the data allow it."""
     route = draft.settlement(draft.status)
-    if not has_pods(draft, pods_for(draft.desired.spec.replicas, stage.weight)):
+    if not has_pods(draft, stage.weight):
         hold(draft, "PodsNotReady")
     elif not route.settled:
         hold(draft, "RouteChanged")
@@ -222,7 +222,8 @@ def _leave(draft: Draft, plan: Schedule, stage: Stage) -> Stage | None:
 
 def _tell_watch(draft: Draft, watch: Stage) -> None:
     version, length = draft.status.candidate_version, format_duration(watch.hold or timedelta(0))
-    draft.say("Watching", f"version {version} gets all the traffic and is watched for {length}; stable stays ready")
+    stable = "stable has given its pods up" if is_rebalancing(draft.desired.spec) else "stable stays ready"
+    draft.say("Watching", f"version {version} gets all the traffic and is watched for {length}; {stable}")
 
 
 def _count_pause(draft: Draft) -> None:

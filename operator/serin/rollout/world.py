@@ -18,7 +18,10 @@ from serin.workloads import Snapshot
 
 @dataclass(frozen=True)
 class Desired:
-    """The ModelDeployment as its user wrote it."""
+    """The ModelDeployment as its user wrote it.
+
+    autoscaled: whether `spec.replicas` was last written by an autoscaler, through /scale.
+    """
 
     owner: Owner
     generation: int
@@ -26,6 +29,7 @@ class Desired:
     resource_version: str
     finalizers: tuple[str, ...] = ()
     deleting_since: datetime | None = None
+    autoscaled: bool = False
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ class Shift:
 
     whole: the pods that carry the whole load.
     weight, wanted: the candidate's share of the traffic in percent, as the route has it and as it shall be.
-    most: pods there may be, of both versions together.
+    most: pods there may be, of all versions together.
+    leaving: pods of other versions that still are there, and go by themselves: they take up room until then.
     needed: what the candidate needs at the wanted weight, if that is more than its share of `whole`.
     """
 
@@ -64,6 +65,7 @@ class Shift:
     weight: int
     wanted: int
     most: int
+    leaving: int = 0
     needed: int = 0
 
 
@@ -108,8 +110,8 @@ def _take(shift: Shift, taker: Pods, giver: Pods, has: int, wanted: int) -> _Tak
     enough = pods_for(whole, wanted)
     if shift.wanted >= shift.weight:
         enough = max(enough, shift.needed)
-    room = shift.most - giver.asked
-    if giver.asked <= pods_for(whole, 100 - has) and has < wanted:
+    room = shift.most - shift.leaving - giver.asked
+    if giver.asked <= pods_for(whole, 100 - has) and has < wanted and not shift.leaving:
         room = max(room, pods_for(whole, has + 1))
     pods = max(kept, min(enough, room))
     if taker.ready < pods:

@@ -249,7 +249,10 @@ class FakeApiServer:
         else:
             raise Refusal(415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {form}")
         status = call.subresource == "status"
-        return 200, self.store.update(kind, after, manager=_manager(call), status=status, dry_run=dry_run)
+        written = self.store.update(
+            kind, after, manager=_manager(call), status=status, subresource=call.subresource, dry_run=dry_run
+        )
+        return 200, _scale(written) if call.subresource == "scale" else written
 
     def _delete(self, call: Call) -> Object:
         assert call.kind is not None
@@ -293,6 +296,17 @@ class FakeApiServer:
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+
+def _scale(item: Object) -> Object:
+    """What /scale answers."""
+    kept = ("name", "namespace", "uid", "resourceVersion")
+    return {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": {part: item["metadata"][part] for part in kept},
+        "spec": {"replicas": item["spec"]["replicas"]},
+    }
 
 
 async def _write(response: web.StreamResponse, event: Object) -> None:

@@ -104,15 +104,24 @@ class Store:
         owners.record_update(manager, {}, item, at=self._now())
         return self._put(kind, "ADDED", item, None, owners, dry_run=dry_run)
 
-    def update(self, kind: Kind, manifest: Object, *, manager: str, status: bool, dry_run: bool = False) -> Object:
-        """Make an object what a client sent: all but its status, or its status alone."""
+    def update(
+        self,
+        kind: Kind,
+        manifest: Object,
+        *,
+        manager: str,
+        status: bool = False,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Make an object what a client sent: all but its status, or its status alone; `subresource`: by which way."""
         metadata = manifest["metadata"]
         name = (metadata.get("namespace", ""), metadata["name"])
         before = self.get(kind, name)
         self._check(kind, before, metadata)
         after = self._combine(kind, before, manifest, status=status)
         owners = self._owners[before["metadata"]["uid"]].copy()
-        subresource = "status" if status else ""
+        subresource = "status" if status else subresource
         owners.record_update(manager, before, after, subresource=subresource, at=self._now())
         return self._put(kind, "MODIFIED", after, before, owners, dry_run=dry_run)
 

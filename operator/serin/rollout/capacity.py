@@ -1,0 +1,157 @@
+"""How many pods carry the whole traffic, and how many a version needs for its share: the one place that says so."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from serin.api.autoscaling_metrics import Signal
+from serin.api.autoscaling_status import AutoscalingStatus, DemandBy
+from serin.api.spec import Autoscaling, Capacity, ModelDeploymentSpec
+from serin.api.status import ModelDeploymentStatus, Phase, RevisionStatus
+from serin.rollout.draft import Draft
+from serin.scaling.capacity import Pods, pods_by_littles_law, pods_for, requests_at
+from serin.scaling.quantities import milli
+
+MEASURED_AFTER = timedelta(minutes=1)
+"""What is measured over windows speaks of the weight that there is, once it has been there for so long."""
+
+
+def whole_of(status: ModelDeploymentStatus, spec: ModelDeploymentSpec) -> int:
+    """The pods that carry the whole traffic, S, as was decided last."""
+    if status.capacity is not None:
+        return status.capacity.whole
+    if spec.autoscaling is None:
+        return spec.replicas
+    stable = next((entry for entry in status.revisions if entry.revision == status.stable), None)
+    return within_limits(spec.autoscaling, stable.replicas if stable else spec.replicas)
+
+
+def whole(draft: Draft) -> int:
+    """The pods that carry the whole traffic of this plan."""
+    return whole_of(draft.status, draft.desired.spec)
+
+
+def within_limits(autoscaling: Autoscaling, replicas: int) -> int:
+    """So many replicas, as far as minReplicas and maxReplicas allow."""
+    return min(max(replicas, autoscaling.min_replicas), autoscaling.max_replicas)
+
+
+def is_rebalancing(spec: ModelDeploymentSpec) -> bool:
+    """Whether stable is asked to give up the pods that its weight does not need."""
+    return spec.strategy is not None and spec.strategy.capacity is Capacity.REBALANCE
+
+
+def rebalances(draft: Draft) -> bool:
+    """Whether traffic moves together with pods: stable gives some up, or has not got all of them back."""
+    status = draft.status
+    if status.candidate is None or status.stable is None:
+        return False
+    return is_rebalancing(draft.desired.spec) or (status.capacity is not None and status.capacity.rebalanced)
+
+
+def is_elastic(draft: Draft) -> bool:
+    """Whether it is not a person who says how many pods there are."""
+    return draft.desired.spec.autoscaling is not None or draft.desired.autoscaled
+
+
+def gives_back_in_moves(draft: Draft) -> bool:
+    """Whether the candidate has traffic that cannot return to stable at once."""
+    candidate = draft.revision(draft.status.candidate)
+    return candidate is not None and bool(candidate.weight) and rebalances(draft)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """The pods that the candidate needs for a weight, in percent, and what that is computed from."""
+
+    weight: int
+    pods: int
+    by: DemandBy
+
+
+def demand(draft: Draft, weight: int) -> Demand:
+    """What the candidate needs for a weight: by its requests under way, if they are scaled by, else by its share of S.
+
+    Where other metrics count beside the requests, so does the share: what they need is known for the whole alone.
+    """
+    total, autoscaling = whole(draft), draft.desired.spec.autoscaling
+    pods, by = pods_for(total, weight), DemandBy.RATIO
+    if autoscaling is None:
+        return Demand(weight, pods, by)
+    by_requests = _by_requests(draft, autoscaling, weight)
+    if by_requests is not None and (by_requests > pods or _is_by_requests_alone(autoscaling)):
+        pods, by = by_requests, DemandBy.LITTLES_LAW
+    return Demand(weight, min(max(pods, 1), autoscaling.max_replicas), by)
+
+
+def recommended(draft: Draft, revision: str) -> int:
+    """The replicas that the autoscaler says this revision needs on its own; 0 if it says nothing."""
+    if draft.desired.spec.autoscaling is None:
+        return 0
+    advice, known = draft.world.scaling.get(revision), scaling_of(draft, revision)
+    if advice is not None and (known is None or advice.at > known.at):
+        return advice.recommendation.replicas
+    return known.desired if known is not None else 0
+
+
+def scaling_of(draft: Draft, revision: str | None) -> AutoscalingStatus | None:
+    """What the autoscaler said of a revision last."""
+    return next((entry for entry in draft.status.autoscaling if entry.revision == revision), None)
+
+
+def pods_of(draft: Draft, entry: RevisionStatus) -> Pods:
+    """The pods of a revision: those that are decided or there, whichever are more, and the Ready ones."""
+    workload = draft.workload(entry.revision)
+    if workload is None:
+        return Pods(entry.replicas, 0)
+    return Pods(max(entry.replicas, workload.replicas), workload.ready if workload.settled else 0)
+
+
+def prepared_weight(draft: Draft) -> int | None:
+    """The weight that the candidate is being prepared for; None without a rollout."""
+    status = draft.status
+    if status.candidate is None or status.stable is None or status.phase is Phase.ROLLING_BACK:
+        return None
+    if status.phase is Phase.PROMOTING or status.step is None:
+        return 100
+    return max(status.step.weight, status.weight or 0)
+
+
+def is_measured(draft: Draft) -> bool:
+    """Whether the present weight has been there for long enough to be measured at."""
+    before = draft.world.status
+    since = before.step.since if before.step is not None else None
+    return not before.weight or (since is not None and draft.now - since >= MEASURED_AFTER)
+
+
+def _by_requests(draft: Draft, autoscaling: Autoscaling, weight: int) -> int | None:
+    """By Little's law, with the latency of the candidate, or of stable while the candidate has no traffic.
+
+    While the weight moves nothing can be measured: what was computed for the next one stands.
+    """
+    target = _requests_per_pod(autoscaling)
+    if target is None:
+        return None
+    if not is_measured(draft):
+        known = scaling_of(draft, draft.status.candidate)
+        before = known.demand if known is not None else None
+        stands = before is not None and before.weight == weight and before.by is DemandBy.LITTLES_LAW
+        return before.replicas if before is not None and stands else None
+    now = draft.world.status.weight or 0
+    revision, share = (draft.status.candidate, now) if now else (draft.status.stable, 100)
+    advice = draft.world.scaling.get(revision or "")
+    if advice is None or advice.concurrency is None:
+        return None
+    return pods_by_littles_law(requests_at(advice.concurrency, share, weight), target)
+
+
+def _requests_per_pod(autoscaling: Autoscaling) -> float | None:
+    """The target of the metric of running requests, for each pod; None if there is no such metric."""
+    for metric in autoscaling.expanded().metrics or ():
+        source = metric.prometheus
+        if source is not None and source.metric is Signal.RUNNING_REQUESTS and source.target.average_value is not None:
+            return milli(source.target.average_value) / 1000
+    return None
+
+
+def _is_by_requests_alone(autoscaling: Autoscaling) -> bool:
+    return len(autoscaling.expanded().metrics or ()) == 1
