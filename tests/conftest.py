@@ -24,12 +24,13 @@ settings.load_profile("serin")
 def cluster() -> Iterator[LocalCluster]:
     """The local cluster, started once. Where the machine cannot, its tests are skipped; where it breaks, they fail."""
     from localcluster import LocalCluster, UnsupportedError, machine
+    from scenarios.hpa_audit import AUDIT
 
     try:
         machine.check()
     except UnsupportedError as error:
         pytest.skip(str(error))
-    with LocalCluster("tests") as running:
+    with LocalCluster("tests", audit=AUDIT) as running:
         yield running
 
 

@@ -28,6 +28,7 @@ PATHS = {
     "Pod": "api/v1/namespaces/{}/pods",
     "Event": "api/v1/namespaces/{}/events",
     "CustomResourceDefinition": "apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "HorizontalPodAutoscaler": "apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
     "HTTPRoute": "apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes",
 }
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from localcluster import Image, LocalCluster, Tree
+from localcluster import LocalCluster
 from localcluster.errors import LocalClusterError
-from localcluster.images import PYTHON
 from scenarios.api import Api, Object, eventually, session_of
+from scenarios.images import MODEL_SERVER
 from scenarios.prometheus_proxy import PrometheusProxy
-from scenarios.stage import IMAGE, Stage
+from scenarios.stage import Stage
 from serin.audit import Head, verify
 
 HERE = Path(__file__).parent
@@ -139,14 +139,7 @@ def operator(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[OperatorProcess]:
     """The operator, watching all namespaces of a cluster that has what a user installs."""
-    cluster.load_image(
-        Image(
-            IMAGE,
-            entrypoint=(PYTHON, "-S", "/app/model_server.py"),
-            trees=(Tree(HERE / "model_server.py", "/app/model_server.py"),),
-            distributions=("prometheus-client",),
-        )
-    )
+    cluster.load_image(MODEL_SERVER)
     process = OperatorProcess(cluster, _proxy.url, tmp_path_factory.mktemp("operator"))
     process.start()
     try:

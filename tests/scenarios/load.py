@@ -30,12 +30,14 @@ class Answer:
 class Load:
     """Sends requests from a thread of its own until it is left.
 
-    rate: requests a second. host: the host name that the route listens to.
+    rate: requests a second; it may be changed meanwhile. host: the host name that the route listens to.
+    longest: after so many seconds it ends by itself.
     """
 
     url: str
     host: str
     rate: float = 50.0
+    longest: float = LONGEST_SECONDS
     answers: list[Answer] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -71,12 +73,13 @@ class Load:
         pending: set[asyncio.Task[None]] = set()
         timeout = aiohttp.ClientTimeout(total=10)
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=64)) as session:
-            for number in range(MOST_REQUESTS):
-                due = began + number / self.rate
+            due = began
+            for _ in range(MOST_REQUESTS):
                 while not self._stop.is_set() and (wait := due - time.monotonic()) > 0:  # noqa: ASYNC110 - it paces
                     await asyncio.sleep(min(wait, 0.1))
-                if self._stop.is_set() or time.monotonic() - began > LONGEST_SECONDS:
+                if self._stop.is_set() or time.monotonic() - began > self.longest:
                     break
+                due += 1 / self.rate
                 task = asyncio.create_task(self._send(session))
                 pending.add(task)
                 task.add_done_callback(pending.discard)

@@ -1,10 +1,10 @@
 """A model server for the scenarios: real requests, real counters, and faults that are part of a version.
 
 Only the standard library, so that a pod starts in a tenth of a second. The environment says how good the version is:
-ERROR_SHARE of requests answered with 500, LATENCY seconds of work, ACCURACY of the predictions, START_DELAY seconds
-until it is ready, WARM_UP seconds since its start during which every request fails, LINGER seconds for which it goes on
-after it was told to stop, and SAYS, a text that it repeats in each answer. A test inside the cluster may change its
-mind: /errors/0.5 sets the share of errors, /crash ends it at once.
+ERROR_SHARE of requests answered with 500, LATENCY seconds of waiting, WORK seconds of a processor, ACCURACY of the
+predictions, START_DELAY seconds until it is ready, WARM_UP seconds since its start during which every request fails,
+LINGER seconds for which it goes on after it was told to stop, and SAYS, a text that it repeats in each answer. A test
+inside the cluster may change its mind: /errors/0.5 sets the share of errors, /crash ends it at once.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ REVISION = os.environ.get("SERIN_REVISION", "?")
 SAYS = os.environ.get("SAYS", "")
 ERROR_SHARE = float(os.environ.get("ERROR_SHARE", "0"))
 LATENCY = float(os.environ.get("LATENCY", "0"))
+WORK = float(os.environ.get("WORK", "0"))
 ACCURACY = float(os.environ.get("ACCURACY", "0.95"))
 START_DELAY = float(os.environ.get("START_DELAY", "0"))
 WARM_UP = float(os.environ.get("WARM_UP", "0"))
@@ -60,6 +61,9 @@ async def predict() -> tuple[int, str]:
     began = time.monotonic()
     if LATENCY:
         await asyncio.sleep(LATENCY)
+    busy_until = time.process_time() + WORK
+    while time.process_time() < busy_until:
+        pass
     failed = random.random() < faults["errors"] or time.monotonic() - started < WARM_UP
     took = time.monotonic() - began
     seconds += took
