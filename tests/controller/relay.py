@@ -14,7 +14,7 @@ from fakes.waiting import until
 from serin.cluster.client import KubeClient
 from serin.cluster.lease import Elector
 from serin.cluster.metrics import ClientMetrics, ElectionMetrics
-from serin.controller.operator import Operator
+from serin.controller.operator import Measuring, Operator
 from serin.controller.settings import Settings
 
 
@@ -74,7 +74,9 @@ class Relay(Mortal):
             time=self.steady,
         )
         settings = replace(Settings(), http_address="127.0.0.1", http_port=0)
-        operator = Operator(settings, client, self.collector, CollectorRegistry(), self.time, elector=elector)
+        operator = Operator(
+            settings, client, Measuring(self.collector, self.signals), CollectorRegistry(), self.time, elector=elector
+        )
         replica = Replica(identity, client, elector, operator, asyncio.create_task(operator.run()))
         self.replicas.append(replica)
         await asyncio.wait_for(operator.synced.wait(), 10)

@@ -18,7 +18,7 @@ from fakes.waiting import until
 from serin.cluster.client import KubeClient
 from serin.cluster.metrics import ClientMetrics
 from serin.controller.clock import SystemTime
-from serin.controller.operator import Operator
+from serin.controller.operator import Measuring, Operator
 from serin.controller.settings import Settings
 
 HOLD = 1.5
@@ -47,7 +47,9 @@ async def operator_by(clock: SettableClock) -> AsyncIterator[Whole]:
         KubeClient(server.configuration(), ClientMetrics(CollectorRegistry())) as client,
     ):
         whole = Whole(server, client)
-        whole.operator = Operator(settings, client, whole.judge, CollectorRegistry(), SystemTime(wall=clock))
+        whole.operator = Operator(
+            settings, client, Measuring(whole.judge, whole.signals), CollectorRegistry(), SystemTime(wall=clock)
+        )
         running = asyncio.create_task(whole.operator.run())
         await asyncio.wait_for(whole.operator.synced.wait(), 10)
         try:

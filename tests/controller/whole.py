@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,10 +16,16 @@ from fakes.manual_time import ManualTime
 from serin.cluster.client import KubeClient
 from serin.cluster.metrics import ClientMetrics
 from serin.controller.analysis import Collector
-from serin.controller.operator import Operator
+from serin.controller.autoscaling import SYNC_PERIOD
+from serin.controller.operator import Measuring, Operator
 from serin.controller.settings import Settings
 from serin.judge import Counts, Pair, Tick
 from serin.metrics import Subject, SubjectKey
+from serin.metrics.containers import Workload
+from serin.metrics.grid import next_tick
+from serin.metrics.loads import Load
+from serin.metrics.own_values import OwnValue
+from serin.scaling.samples import ExternalValues, PodSample, PodUsage, PodValues, ResourceUsage, Unavailable
 
 Object = dict[str, Any]
 
@@ -51,6 +58,54 @@ class Judge:
         return Tick(at, {metric.name: counts for metric in subject.analysis.metrics}, requests)
 
 
+class Signals:
+    """Stands for Prometheus, where replicas follow it: signals by pod, and the values of queries."""
+
+    def __init__(self) -> None:
+        self.by_pod: Callable[[Load], dict[str, float]] = lambda _: {}
+        self.values_of: Callable[[OwnValue], float | None] = lambda _: None
+        self.cpu_of: Callable[[str], float | None] = lambda _: None
+        """What a pod uses by cAdvisor, in cores."""
+        self.asked: Counter[str] = Counter()
+
+    async def loads(self, wanted: Iterable[Load], at: datetime) -> dict[Load, PodValues | Unavailable]:
+        """What the test says of each pod."""
+        asked = dict.fromkeys(wanted)
+        self.asked["loads"] += bool(asked)
+        return {load: self._load(load, at) for load in asked}
+
+    def _load(self, load: Load, at: datetime) -> PodValues | Unavailable:
+        values = {pod: PodSample(round(value * 1000), at) for pod, value in self.by_pod(load).items()}
+        return PodValues(values) if values else Unavailable("Prometheus cannot be reached")
+
+    async def usage(
+        self, wanted: Mapping[str, Sequence[Workload]], at: datetime
+    ) -> dict[tuple[str, str, str], ResourceUsage | Unavailable]:
+        """What the test says that each pod uses."""
+        self.asked["usage"] += bool(wanted)
+        return {
+            (resource, one.namespace, one.name): ResourceUsage(
+                tuple(
+                    PodUsage(pod.name, at, timedelta(minutes=1), {"model": {"cpu": round(cores * 1000)}})
+                    for pod in one.pods
+                    if (cores := self.cpu_of(pod.name)) is not None
+                )
+            )
+            for resource, workloads in wanted.items()
+            for one in workloads
+        }
+
+    async def values(self, wanted: Iterable[OwnValue], at: datetime) -> dict[OwnValue, ExternalValues | Unavailable]:
+        """What the test says that a query gives."""
+        asked = dict.fromkeys(wanted)
+        self.asked["values"] += len(asked)
+        values = {one: self.values_of(one) for one in asked}
+        return {
+            one: Unavailable("the query gives nothing") if value is None else ExternalValues((round(value * 1000),))
+            for one, value in values.items()
+        }
+
+
 class Whole:
     """An operator and its world."""
 
@@ -58,6 +113,7 @@ class Whole:
         self.server = server
         self.client = client
         self.judge = Judge(self.split)
+        self.signals = Signals()
         self.audit_log = ""
         """The operator's setting; a test that looks at the log names a file."""
         self.time = ManualTime()
@@ -73,7 +129,8 @@ class Whole:
     async def start(self) -> None:
         """Start an operator, and wait until it has seen everything."""
         settings = replace(Settings(), http_address="127.0.0.1", http_port=0, audit_log=self.audit_log)
-        self.operator = Operator(settings, self.client, self.collector, CollectorRegistry(), self.time)
+        measuring = Measuring(self.collector, self.signals)
+        self.operator = Operator(settings, self.client, measuring, CollectorRegistry(), self.time)
         self._task = asyncio.create_task(self.operator.run())
         await asyncio.wait_for(self.operator.synced.wait(), 10)
 
@@ -131,7 +188,7 @@ class Whole:
                     f"{len(queue)} wait, {queue._running} run, {queue._failures} failed, {list(queue._later)} later"
                 )
                 raise AssertionError(f"no rest: {states}; last: {[str(call) for call in self.server.log[-5:]]}")
-            busy = len(queue) or queue._running or queue._later or self._audits() or self._looks()
+            busy = len(queue) or queue._running or queue._later or self._audits() or self._looks() or self._passes()
             under_way = any(not (call.ended or call.watch or call.held) for call in self.server.log[-50:])
             now = len(self.server.log) + len(self.server.store.happenings)
             quiet, seen = (quiet + 1 if now == seen and not busy and not under_way else 0), now
@@ -142,6 +199,13 @@ class Whole:
         desk = self.operator._desk
         looks = [course.next_look(desk.delay) for course in desk.courses.values()]
         return bool(looks) and min(looks) not in self.time.sleepers
+
+    def _passes(self) -> bool:
+        """Whether replicas are being advised on: who is done with that sleeps until the next pass, if there is one."""
+        assert self.operator is not None
+        desk = self.operator._autoscaling
+        following = next_tick(self.time.now(), SYNC_PERIOD, 0)
+        return desk.is_passing or (bool(desk.scaled) and following not in self.time.sleepers)
 
     def _audits(self) -> bool:
         """Whether the audit log is being read or written."""

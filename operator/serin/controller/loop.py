@@ -15,6 +15,7 @@ from serin.cluster.events import EventRecorder
 from serin.cluster.resources import MODEL_DEPLOYMENT, ObjectKey
 from serin.cluster.status_writer import StatusWriter
 from serin.controller.analysis import AnalysisDesk
+from serin.controller.autoscaling import AutoscalingDesk
 from serin.controller.clock import Clock, TimeSource
 from serin.controller.executor import Executor, Interrupted
 from serin.controller.journal import Journal
@@ -36,6 +37,7 @@ class Loop:
     queue: WorkQueue[ObjectKey]
     clock: Clock[ObjectKey]
     desk: AnalysisDesk
+    autoscaling: AutoscalingDesk
     writer: StatusWriter
     on_written: Callable[[Object], None]
     executor: Executor
@@ -73,7 +75,7 @@ class Loop:
             raise Again(f"it has changed since it was planned for: {error}") from error
         except NotFound:
             return  # the watch tells that it is gone
-        self.desk.follow(key, world.desired.owner.uid, world.desired.spec, decided.status)
+        self._follow(key, world, decided)
         self.store.notes(key).contests = decided.contests
         self._schedule(key, decided)
         for notice in decided.notices:
@@ -82,6 +84,15 @@ class Loop:
                 self.events.record(manifest, notice.reason, notice.message, type=notice.type)
         await self._act(key, manifest, world, decided)
 
+    def _follow(self, key: ObjectKey, world: World, decided: Plan) -> None:
+        """Let those who measure know what is decided."""
+        uid, spec = world.desired.owner.uid, world.desired.spec
+        self.desk.follow(key, uid, spec, decided.status)
+        if world.desired.deleting_since is None:
+            self.autoscaling.follow(key, uid, spec, decided.status)
+        else:
+            self.autoscaling.forget(key)
+
     def _observe(self, key: ObjectKey, manifest: Object) -> World:
         return observe(
             self.store,
@@ -89,6 +100,7 @@ class Loop:
             untold=self.untold.get(key),
             logged=self.journal.head(manifest["metadata"]["uid"]) if self.journal else None,
             judgement=self.desk.judgement(key),
+            scaling=self.autoscaling.advice(key),
             now=self.time.now(),
             status_refresh_seconds=self.status_refresh_seconds,
             looking_since=self.looking_since,
@@ -150,5 +162,6 @@ class Loop:
         self.clock.wake_at(key, None)
         self.untold.pop(key, None)
         self.desk.forget(key)
+        self.autoscaling.forget(key)
         self.writer.forget(key)
         self.queue.forget(key)

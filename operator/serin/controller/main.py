@@ -19,9 +19,9 @@ from serin.cluster.errors import ConnectionSettingsError
 from serin.cluster.lease import Elector, Terms, new_identity
 from serin.cluster.metrics import ClientMetrics, ElectionMetrics
 from serin.controller.logs import configure_logs
-from serin.controller.operator import Operator
+from serin.controller.operator import Measuring, Operator
 from serin.controller.settings import Settings, SettingsError, load_settings
-from serin.metrics import Meters, MetricsCollector, Server, ServerPool, ServersError, load_servers
+from serin.metrics import AutoscalingMetrics, Meters, MetricsCollector, Server, ServerPool, ServersError, load_servers
 
 WRONG_SETTING = 2
 COLLECTION_THRESHOLDS = (20_000, 20, 50)
@@ -51,13 +51,13 @@ async def _run(settings: Settings) -> None:
     metrics = ClientMetrics(registry)
     meters = Meters(registry)
     provider = ServerPool(servers, timedelta(seconds=settings.query_timeout), meters)
-    collector = MetricsCollector(provider, meters)
+    measuring = Measuring(MetricsCollector(provider, meters), AutoscalingMetrics(provider, meters))
     try:
         async with (
             KubeClient(configuration, metrics) as client,
             _elector(settings, configuration, metrics, ElectionMetrics(registry)) as elector,
         ):
-            await Operator(settings, client, collector, registry, elector=elector).run()
+            await Operator(settings, client, measuring, registry, elector=elector).run()
     finally:
         provider.close()
 

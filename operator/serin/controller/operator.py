@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import signal
+from collections import ChainMap
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,15 +15,18 @@ from serin.api.names import MODEL_LABEL
 from serin.cluster.client import KubeClient, Object
 from serin.cluster.errors import ApiError
 from serin.cluster.events import EventRecorder
+from serin.cluster.groups import Groups
 from serin.cluster.lease import Elector
+from serin.cluster.measurements import Measurements
 from serin.cluster.primary import PrimaryReflector
-from serin.cluster.reflector import Reflector
+from serin.cluster.reflector import OnChange, Reflector
 from serin.cluster.resources import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
     DEPLOYMENT,
     HTTP_ROUTE,
     MODEL_DEPLOYMENT,
+    POD,
     ROLLOUT_ACTION,
     SERVICE,
     ObjectKey,
@@ -31,15 +36,19 @@ from serin.cluster.resources import (
 )
 from serin.cluster.status_writer import StatusWriter
 from serin.controller.analysis import AnalysisDesk, Collector
+from serin.controller.autoscaling import AutoscalingDesk
 from serin.controller.clock import Clock, SystemTime, TimeSource, tell_offset
 from serin.controller.executor import Executor
 from serin.controller.http import Heartbeat, serve
 from serin.controller.journal import Journal, JournalMetrics, place_of
 from serin.controller.liveness import Check, clock_keeps_up, leadership_ends_in_time, watches_live, work_goes_on
 from serin.controller.loop import Loop
+from serin.controller.pods import PodWatch
 from serin.controller.queue import QueueMetrics, WorkQueue
+from serin.controller.sampling import PrometheusMetrics, Sampler
 from serin.controller.settings import Settings, SettingsError
 from serin.controller.store import Store, slim_config_map, slim_deployment, slim_writers
+from serin.scaling.reading import slim_pod
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +59,14 @@ LAST_NEWS_SECONDS = 1.0
 TAKE_OVER_RETRY_SECONDS = 1.0
 
 
+@dataclass(frozen=True)
+class Measuring:
+    """Who asks Prometheus: for the verdicts, and for the replicas."""
+
+    verdicts: Collector
+    replicas: PrometheusMetrics
+
+
 class Operator:
     """Watches from its start; decides and acts while it leads, until it is told to stop."""
 
@@ -57,7 +74,7 @@ class Operator:
         self,
         settings: Settings,
         client: KubeClient,
-        collector: Collector,
+        measuring: Measuring,
         registry: CollectorRegistry,
         time: TimeSource | None = None,
         *,
@@ -68,7 +85,7 @@ class Operator:
         Args:
             settings: how it is set up.
             client: the API server; its writes pass through the elector's gate.
-            collector: who asks Prometheus.
+            measuring: who asks Prometheus.
             registry: what /metrics tells.
             time: the clock of the rollouts.
             elector: says which of several replicas acts; without one, this one does.
@@ -92,12 +109,16 @@ class Operator:
         self._store = Store(self._queue.add, self._time.now)
         self._clock: Clock[ObjectKey] = Clock(self._queue.add, self._time)
         self._desk = AnalysisDesk(
-            collector,
+            measuring.verdicts,
             self._queue.add,
             self._time,
             delay=timedelta(seconds=settings.query_delay),
             refresh=timedelta(seconds=settings.status_refresh),
         )
+        self._pods = PodWatch(self._pod_reflector)
+        groups = Groups(client, self._time.now)
+        sampler = Sampler(Measurements(client, groups, settings.namespace), measuring.replicas)
+        self._autoscaling = AutoscalingDesk(sampler, self._pods, self._queue.add, self._time)
         self._events = EventRecorder(client, registry)
         self._journal = Journal(place_of(settings.audit_log), JournalMetrics(registry)) if settings.audit_log else None
         self._loop = Loop(
@@ -105,6 +126,7 @@ class Operator:
             queue=self._queue,
             clock=self._clock,
             desk=self._desk,
+            autoscaling=self._autoscaling,
             writer=StatusWriter(client),
             on_written=self._take_written,
             executor=Executor(client, self._take_written),
@@ -145,6 +167,8 @@ class Operator:
                 ("queue", self._queue.run()),
                 ("clock", self._clock.run()),
                 ("analysis", self._desk.run()),
+                ("pods", self._pods.run()),
+                ("autoscaling", self._autoscaling.run()),
                 ("events", self._events.run()),
                 *((("journal", self._journal.run()),) if self._journal else ()),
                 ("http", serve(self._settings, self._registry, Heartbeat(self._synced, self._checks()))),
@@ -263,6 +287,12 @@ class Operator:
         options |= {"on_change": on_change, "on_blind": self._was_blind, "namespace": self._settings.namespace}
         return Reflector(self._client, resource, **options)
 
+    def _pod_reflector(self, on_change: OnChange) -> Reflector:
+        namespace = self._settings.namespace
+        return Reflector(
+            self._client, POD, on_change=on_change, transform=slim_pod, selector=MODEL_LABEL, namespace=namespace
+        )
+
     def _was_blind(self) -> None:
         """What could not be seen, nobody is late with."""
         self._loop.looking_since = self._time.now()
@@ -279,7 +309,11 @@ class Operator:
     def _checks(self) -> list[Check]:
         """What /livez looks at beside the event loop."""
         pulses = self._primary.pulses | {watch.resource.plural: watch.pulse for watch in self._reflectors}
-        checks = [watches_live(pulses), clock_keeps_up(self._clock, self._time), work_goes_on(self._queue)]
+        checks = [
+            watches_live(ChainMap(pulses, self._pods.pulses)),
+            clock_keeps_up(self._clock, self._time),
+            work_goes_on(self._queue),
+        ]
         return checks if self._elector is None else [*checks, leadership_ends_in_time(self._elector)]
 
     def _take_signals(self) -> None:

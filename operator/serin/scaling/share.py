@@ -14,6 +14,8 @@ LEAST_SHARE = 20
 """Percent of the traffic below which a version says too little of the whole: errors would count five times."""
 SETTLING = timedelta(seconds=15)
 """So long a decided weight may take until requests follow it everywhere."""
+LONGEST_WINDOW = timedelta(minutes=10)
+"""No measurement is about more."""
 MOST_REMEMBERED = 8
 """Shares of the past: a window holds few."""
 
@@ -56,6 +58,10 @@ class Shares:
             return self
         meanwhile = tuple((now, each) for each in self.coming if each != percent)
         return Shares((*self.since[-MOST_REMEMBERED:], *meanwhile, (now, percent)))
+
+    def are_settled(self, now: datetime) -> bool:
+        """Whether no window of any measurement can have seen another share."""
+        return not self.coming and now - self.since[-1][0] >= LONGEST_WINDOW
 
     def between(self, start: datetime, end: datetime) -> tuple[int, int]:
         """The smallest and the largest share that it may have had at any time from start to end."""
