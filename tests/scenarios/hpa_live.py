@@ -10,10 +10,10 @@ import requests
 from localcluster import LocalCluster
 from scaling.as_kubernetes import spec as as_kubernetes
 from scenarios.api import Api, Object
+from scenarios.diary import Diary
 from scenarios.hpa_audit import seen_passes
 from scenarios.hpa_shadow import Comparison, compare
 from scenarios.images import MODEL_SERVER
-from scenarios.pod_diary import PodDiary
 from scenarios.stage import IMAGE, Stage
 from serin.scaling.behavior import Behavior, Policy, PolicyType, ScalingRules
 from serin.scaling.metrics import ResourceMetric, average_value, utilization
@@ -96,7 +96,7 @@ def live(cluster: LocalCluster, connection: tuple[requests.Session, str], namesp
     cluster.load_image(MODEL_SERVER)
     cluster.start_metrics_server()
     stage = Stage(Api(*connection, namespace), cluster.gateway_url)
-    with PodDiary(*connection, namespace) as diary:
+    with Diary(connection, "Pod", namespace) as pods:
         for manifest in (DEPLOYMENT, SERVICE, route(stage.host), AUTOSCALER):
             stage.api.apply(copy.deepcopy(manifest))
         with stage.load(COURSE[0][1]) as load:
@@ -105,7 +105,7 @@ def live(cluster: LocalCluster, connection: tuple[requests.Session, str], namesp
                 load.rate = rate
                 time.sleep((ended - began) * minutes * 60)
     passes = seen_passes(cluster.layout.audit_log, cluster.layout.metrics_audit_log, namespace)
-    return Lived(compare(SPEC, passes, diary), len(load.answers), len(load.lost))
+    return Lived(compare(SPEC, passes, pods), len(load.answers), len(load.lost))
 
 
 def route(host: str) -> Object:

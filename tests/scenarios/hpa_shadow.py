@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 from scenarios.api import Object
+from scenarios.diary import Diary, Objects
 from scenarios.hpa_audit import SeenPass
-from scenarios.pod_diary import PodDiary, Pods
 from serin.cluster.measured import usage_of
 from serin.scaling.afterwards import applied
 from serin.scaling.autoscaler import recommend
 from serin.scaling.history import EMPTY, History
 from serin.scaling.quantities import milli
+from serin.scaling.reading import pod_of
 from serin.scaling.report import Recommendation
 from serin.scaling.samples import ResourceUsage
 from serin.scaling.spec import AutoscalerSpec, Scale, Situation
@@ -37,7 +38,7 @@ class Comparison:
     """Reasons of the conditions that were seen."""
 
 
-def compare(spec: AutoscalerSpec, passes: Sequence[SeenPass], diary: PodDiary) -> Comparison:
+def compare(spec: AutoscalerSpec, passes: Sequence[SeenPass], pods: Diary) -> Comparison:
     """Give our autoscaler every pass, with a history of its own."""
     comparison = Comparison()
     history = EMPTY
@@ -46,7 +47,7 @@ def compare(spec: AutoscalerSpec, passes: Sequence[SeenPass], diary: PodDiary) -
         comparison.words |= {condition["reason"] for condition in theirs["conditions"]}
         if seen.replicas is not None:
             comparison.changes.append(seen.replicas)
-        said = [_say(spec, seen, pods, history) for pods in diary.at(seen.at, DOUBT)]
+        said = [_say(spec, seen, them, history) for them in pods.at(seen.at, DOUBT)]
         right = [index for index, recommendation in enumerate(said) if _equal(_ours(recommendation), theirs)]
         if right:
             comparison.equal += 1
@@ -57,10 +58,12 @@ def compare(spec: AutoscalerSpec, passes: Sequence[SeenPass], diary: PodDiary) -
     return comparison
 
 
-def _say(spec: AutoscalerSpec, seen: SeenPass, pods: Pods, history: History) -> Recommendation:
+def _say(spec: AutoscalerSpec, seen: SeenPass, pods: Objects, history: History) -> Recommendation:
     samples = tuple(ResourceUsage(tuple(usage_of(it)[1] for it in listed["items"])) for listed in seen.usage)
     scale = Scale(seen.scale["spec"]["replicas"], seen.scale["status"]["replicas"])
-    return applied(recommend(spec, Situation(scale, pods, samples, seen.at), history), spec, seen.at)
+    return applied(
+        recommend(spec, Situation(scale, tuple(map(pod_of, pods.values())), samples, seen.at), history), spec, seen.at
+    )
 
 
 def _equal(ours: Object, theirs: Object) -> bool:
