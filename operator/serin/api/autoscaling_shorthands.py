@@ -127,12 +127,13 @@ def _metric(name: str, amount: int) -> AutoscalingMetric:
 
 def _cel_lower(name: str) -> str:
     """CEL: the threshold below, if both are given and can be read, is less than the one above."""
-    below, above = f"self.scaleDownBelow.?{name}", f"self.scaleUpAbove.?{name}"
+    below, above = f"self.scaleDownBelow.{name}", f"self.scaleUpAbove.{name}"
+    # Optional fields (`.?`) have no known length, and so no bearable cost.
+    given = f"has({below}) && has({above})"
     if name in PER_POD:
-        return f"{below}.orValue(0) < {above}.orValue(2000000)"
-    read = (f"{each}.orValue('').matches(r'{PERCENT_PATTERN}')" for each in (below, above))
-    numbers = (f"int({each}.orValue('').replace('%', ''))" for each in (below, above))
-    return f"(!({' && '.join(read)}) || {' < '.join(numbers)})"
+        return f"(!({given}) || {below} < {above})"
+    read = f"{below}.matches(r'{PERCENT_PATTERN}') && {above}.matches(r'{PERCENT_PATTERN}')"
+    return f"(!({given} && {read}) || int({below}.replace('%', '')) < int({above}.replace('%', '')))"
 
 
 _BOTH = "!has(self.scaleDownBelow) || !has(self.scaleUpAbove) || "
