@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from serin.api.action import ActionName, RolloutActionSpec
+from serin.api.autoscaling import Autoscaling
 from serin.api.children import Owner, revision_in, revision_name
 from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import AnalysisStatus, MetricStatus, ModelDeploymentStatus, Phase, Verdict
@@ -31,6 +32,11 @@ from serin.rollout.actions import (
 from serin.rollout.contest import Contest, Target
 from serin.rollout.undone import written
 from serin.rollout.world import Advice, Desired, Judgement, Observed, Record, Request, Workload, World
+from serin.scaling.asked import asked
+from serin.scaling.conditions import Condition, ConditionType, Status
+from serin.scaling.history import EMPTY, PastRecommendation
+from serin.scaling.remembered import recall
+from serin.scaling.report import Recommendation
 from serin.workloads import frozen_name, rejected_of, snapshot_of
 from traffic.json_patch import apply_patch
 
@@ -118,7 +124,7 @@ class Simulator:
         for _ in range(limit):
             before = self.status
             decided = self.step()
-            if decided.status == before and all(isinstance(action, InspectPods) for action in decided.actions):
+            if self.status == before and all(isinstance(action, InspectPods) for action in decided.actions):
                 return
         raise AssertionError(f"no rest after {limit} plans: {decided.status.message}, {decided.actions}")
 
@@ -128,7 +134,10 @@ class Simulator:
         decided = plan(self.world())
         self.status = ModelDeploymentStatus.model_validate(decided.status.to_dict())
         assert self.status == decided.status, "a status must survive its way through the API server"
-        if decided.tell_by is None or decided.tell_by <= self.now:
+        if decided.tell_by is None:
+            # What only repeats what is told is not worth remembering either.
+            self.status, self.untold_since = self.told, None
+        elif decided.tell_by <= self.now:
             self.writes += self.status != self.told
             self.told, self.untold_since = self.status, None
         else:
@@ -223,6 +232,12 @@ class Simulator:
         request = Request(f"ask-{number}", f"uid-ask-{number}", self.now, spec, reported=False)
         self.requests.append(request)
         return request
+
+    def advise(self, revision: str, replicas: int, *, concurrency: float | None = None, active: bool = True) -> None:
+        """The autoscaler says how many pods a revision needs; a moment is over since it last said so."""
+        self.now += timedelta(seconds=1)
+        self.advice[revision] = advice_of(self, revision, replicas, concurrency=concurrency, active=active)
+        self.settle()
 
     def entry(self, revision: str | None) -> Any:
         """One revision's status."""
@@ -447,6 +462,31 @@ class Simulator:
             replace(request, reported=True) if request.name == action.target.name else request
             for request in self.requests
         ]
+
+
+def advice_of(
+    world: Simulator, revision: str, replicas: int, *, concurrency: float | None = None, active: bool = True
+) -> Advice:
+    """A pass that counts from the pods that there are, without limits or windows of its own."""
+    spec = asked(ModelDeploymentSpec.model_validate(world.spec).autoscaling or Autoscaling(max_replicas=1))
+    current = world.entry(revision).replicas
+    if revision == world.status.stable and world.status.capacity is not None:
+        current = world.status.capacity.whole
+    reason = "ValidMetricFound" if active else "FailedGetResourceMetric"
+    status = Status.TRUE if active else Status.FALSE
+    told = Condition(ConditionType.SCALING_ACTIVE, status, reason, "the HPA looked at cpu", world.now)
+    known = next((entry for entry in world.status.autoscaling if entry.revision == revision), None)
+    before = recall(known, world.now) if known is not None else EMPTY
+    history = replace(before, recommendations=(PastRecommendation(replicas, world.now),)).told(told)
+    why = "cpu resource utilization (percentage of request) above target" if replicas > current else ""
+    proposal = replicas if active else None
+    return Advice(
+        world.now,
+        Recommendation(current, replicas, history, why, proposal),
+        spec,
+        concurrency,
+        "metrics.k8s.io",
+    )
 
 
 def service_of(revision: str | None) -> str:

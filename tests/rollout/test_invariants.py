@@ -153,7 +153,7 @@ class RolloutMachine(RuleBasedStateMachine):
     def what_is_at_rest_asks_for_nothing(self) -> None:
         before = self.world.status
         decided = self.world.step()
-        assert decided.status == before
+        assert self.world.status == before
         assert not [action for action in decided.actions if type(action).__name__ != "InspectPods"]
 
 

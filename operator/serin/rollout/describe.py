@@ -13,6 +13,7 @@ from serin.api.status import (
 )
 from serin.rollout.capacity import whole
 from serin.rollout.draft import Draft
+from serin.rollout.scaled import active_fact
 from serin.rollout.undone import CONTESTED, contested_traffic, is_contested
 
 ROLLING_OUT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
@@ -155,6 +156,9 @@ def _facts(draft: Draft) -> dict[str, Fact]:
         else (FALSE, "NotPaused", "the rollout is not paused"),
     }
     facts |= _outcome_facts(draft)
+    active = active_fact(draft)
+    if active is not None:
+        facts["AutoscalingActive"] = active
     return facts
 
 

@@ -14,6 +14,7 @@ from serin.rollout.life import advance
 from serin.rollout.recovery import recover_status
 from serin.rollout.requests import reports, take_requests
 from serin.rollout.revisions import follow_spec, target
+from serin.rollout.scaled import tell_scaling
 from serin.rollout.sizing import decide_whole
 from serin.rollout.telling import tell_by
 from serin.rollout.undone import heed_contests, without_fights
@@ -38,6 +39,7 @@ def plan(world: World) -> Plan:
     decide_whole(draft)
     heed_contests(draft)
     advance(draft)
+    tell_scaling(draft)
     actions = without_fights(draft, effects(draft, named))
     describe(draft)
     audit(draft)

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from serin.api.base import Model
 from serin.api.status import ModelDeploymentStatus
 from serin.rollout.draft import Draft
+from serin.scaling.remembered import says_the_same
 
 WORDS_AFTER = timedelta(seconds=2)
 """A wait that lasts so long is told in its latest words: most are over before anybody reads them."""
-CAN_WAIT = frozenset({"TrafficShifted", "AnalysisHealthy", "ServiceReady"})
-"""Conditions that come and go with each step; nobody waits for them by `kubectl wait`."""
+CAN_WAIT = frozenset({"TrafficShifted", "AnalysisHealthy", "ServiceReady", "AutoscalingActive"})
+"""Conditions that come and go, with each step or with each metric; nobody waits for them by `kubectl wait`."""
 
-_FOUND_AGAIN = frozenset({"message", "analysis", "last_progress_at"})
+_FOUND_AGAIN = frozenset({"message", "analysis", "autoscaling", "last_progress_at"})
 _IN_PART = frozenset({"step", "revisions", "conditions"})
 _DECIDED = tuple(name for name in ModelDeploymentStatus.model_fields if name not in _FOUND_AGAIN | _IN_PART)
 
@@ -24,7 +25,7 @@ _DECIDED = tuple(name for name in ModelDeploymentStatus.model_fields if name not
 def tell_by(draft: Draft) -> datetime | None:
     """When the status has to be written; None if it says nothing new."""
     status, told = draft.status, draft.world.told
-    if status == told:
+    if status == told or _only_repeats(status, told):
         return None
     news = _words(status) != _words(told)
     blocked = draft.blocked is not None and status.message != told.message
@@ -35,6 +36,16 @@ def tell_by(draft: Draft) -> datetime | None:
         by = min(by, status.last_progress_at + WORDS_AFTER)
     draft.wake(by)
     return by
+
+
+def _only_repeats(status: ModelDeploymentStatus, told: ModelDeploymentStatus) -> bool:
+    """Whether all that is new is that the autoscaler says the same once more."""
+    before, after = told.autoscaling, status.autoscaling
+    if [entry.revision for entry in before] != [entry.revision for entry in after]:
+        return False
+    if not all(map(says_the_same, before, after)):
+        return False
+    return status.model_copy(update={"autoscaling": before}) == told
 
 
 def _decisions(status: ModelDeploymentStatus) -> tuple[object, ...]:

@@ -1,0 +1,107 @@
+"""What becomes of the autoscaler's advice: it is in the status, with what was done about it, for the next pass."""
+
+from dataclasses import replace
+
+from serin.api.autoscaling_status import AutoscalingStatus, DemandBy, DemandStatus
+from serin.api.status import ConditionStatus, Phase, RevisionStatus
+from serin.rollout.capacity import demand, is_rebalancing, prepared_weight, scaling_of, whole, whole_of
+from serin.rollout.draft import Draft
+from serin.rollout.world import Advice
+from serin.scaling.afterwards import applied
+from serin.scaling.capacity import pods_for
+from serin.scaling.conditions import ConditionType
+from serin.scaling.remembered import remember
+
+
+def tell_scaling(draft: Draft) -> None:
+    """Write down what the autoscaler says of stable and of the candidate; of who lost its traffic it says nothing."""
+    if draft.desired.spec.autoscaling is None:
+        draft.set(autoscaling=())
+        return
+    stable, candidate = draft.revision(draft.status.stable), draft.revision(draft.status.candidate)
+    entries = [_of_stable(draft, stable) if stable is not None else None]
+    if candidate is not None and stable is not None and draft.status.phase is not Phase.ROLLING_BACK:
+        entries.append(_of_candidate(draft, candidate))
+    draft.set(autoscaling=tuple(entry for entry in entries if entry is not None))
+
+
+def active_fact(draft: Draft) -> tuple[ConditionStatus, str, str] | None:
+    """Whether replicas follow metrics, by which of them, and whose; None without autoscaling."""
+    if draft.desired.spec.autoscaling is None:
+        return None
+    entries = draft.status.autoscaling
+    kind = ConditionType.SCALING_ACTIVE
+    facts = [(entry, each) for entry in entries for each in entry.conditions if each.type == kind]
+    failing = next(((entry, each) for entry, each in facts if each.status == "False"), None)
+    if failing is not None:
+        entry, condition = failing
+        return ConditionStatus.FALSE, condition.reason, f"{entry.revision}: {condition.message}"
+    if not facts:
+        return ConditionStatus.UNKNOWN, "NotYetComputed", "no pass of the autoscaler has looked at the metrics yet"
+    sources = sorted({entry.source for entry in entries if entry.source is not None})
+    known = f"; CPU and memory by {' and '.join(sources)}" if sources else ""
+    return ConditionStatus.TRUE, facts[0][1].reason, facts[0][1].message + known
+
+
+def _of_stable(draft: Draft, entry: RevisionStatus) -> AutoscalingStatus | None:
+    """What it says of all the traffic."""
+    advice, known = _news(draft, entry.revision), scaling_of(draft, entry.revision)
+    if entry.revision != draft.world.status.stable:
+        return _inherited(draft, known, advice)
+    pods, prepares = whole(draft), _demand_of_stable(draft)
+    if advice is None:
+        return known and known.model_copy(update={"desired": pods, "demand": prepares})
+    before = whole_of(draft.world.status, draft.desired.spec)
+    if pods != before:
+        reason = advice.recommendation.reason or "within minReplicas and maxReplicas"
+        draft.say("SuccessfulRescale", f"New size: {pods}; reason: {reason}")
+    done = applied(replace(advice.recommendation, replicas=pods), advice.spec, draft.now)
+    return remember(entry.revision, done, advice.at, demand=prepares, source=advice.source)
+
+
+def _of_candidate(draft: Draft, entry: RevisionStatus) -> AutoscalingStatus | None:
+    """What it says of the candidate's own share; what was done is that, or what the weight demands if that is more."""
+    advice, known, prepares = _news(draft, entry.revision), scaling_of(draft, entry.revision), _demand(draft)
+    if advice is None:
+        return known and known.model_copy(update={"demand": prepares})
+    said = advice.recommendation
+    done = applied(said, advice.spec, draft.now) if said.replicas == entry.replicas else said
+    return remember(entry.revision, done, advice.at, demand=prepares, source=advice.source)
+
+
+def _inherited(draft: Draft, known: AutoscalingStatus | None, advice: Advice | None) -> AutoscalingStatus | None:
+    """A version that was promoted goes on with the history of the one before: that spoke of all the traffic.
+
+    Its own was that of a part: a stabilization window would be full of what a few requests needed.
+    """
+    before, revision = scaling_of(draft, draft.world.status.stable), draft.status.stable or ""
+    if advice is not None:
+        known = remember(revision, advice.recommendation, advice.at, source=advice.source)
+    if before is None:
+        return known
+    entry = known or before.model_copy(update={"revision": revision})
+    pods = whole(draft)
+    return entry.model_copy(update={"desired": pods, "current": pods, "history": before.history, "demand": None})
+
+
+def _news(draft: Draft, revision: str) -> Advice | None:
+    """What is said of a revision, if it was not heeded yet."""
+    advice, known = draft.world.scaling.get(revision), scaling_of(draft, revision)
+    return advice if advice is not None and (known is None or advice.at > known.at) else None
+
+
+def _demand(draft: Draft) -> DemandStatus | None:
+    weight = prepared_weight(draft)
+    if weight is None:
+        return None
+    needs = demand(draft, weight)
+    return DemandStatus(weight=needs.weight, replicas=needs.pods, by=needs.by)
+
+
+def _demand_of_stable(draft: Draft) -> DemandStatus | None:
+    """Stable is prepared for what it may have to carry: all of the traffic, or under `Rebalance` its share."""
+    weight = prepared_weight(draft)
+    if weight is None:
+        return None
+    share = 100 - weight if is_rebalancing(draft.desired.spec) else 100
+    return DemandStatus(weight=share, replicas=pods_for(whole(draft), share), by=DemandBy.RATIO)
