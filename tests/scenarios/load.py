@@ -16,7 +16,10 @@ LONGEST_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class Answer:
-    """One request: when it was answered, by which version, and how. `error` is set if no model server answered."""
+    """One request: when it was answered, by which version, and how. `error` is set if no model server answered.
+
+    took: seconds from its being sent to its answer.
+    """
 
     at: float
     status: int
@@ -24,6 +27,7 @@ class Answer:
     revision: str
     body: str
     error: str = ""
+    took: float = 0.0
 
 
 @dataclass
@@ -87,13 +91,16 @@ class Load:
                 await asyncio.wait(pending)
 
     async def _send(self, session: aiohttp.ClientSession) -> None:
+        sent = time.monotonic()
         try:
             async with session.get(f"{self.url}/predict", headers={"Host": self.host}) as response:
                 body = await response.text()
                 version = response.headers.get("X-Serin-Version", "")
                 revision = response.headers.get("X-Serin-Revision", "")
                 error = "" if version else f"{response.status} {body[:100]}"
-                answer = Answer(time.monotonic(), response.status, version, revision, body.strip(), error)
+                now = time.monotonic()
+                answer = Answer(now, response.status, version, revision, body.strip(), error, now - sent)
         except (aiohttp.ClientError, TimeoutError) as failure:
-            answer = Answer(time.monotonic(), 0, "", "", "", f"{type(failure).__name__} {failure}")
+            now = time.monotonic()
+            answer = Answer(now, 0, "", "", "", f"{type(failure).__name__} {failure}", now - sent)
         self.answers.append(answer)

@@ -3,8 +3,9 @@
 Only the standard library, so that a pod starts in a tenth of a second. The environment says how good the version is:
 ERROR_SHARE of requests answered with 500, LATENCY seconds of waiting, WORK seconds of a processor, ACCURACY of the
 predictions, START_DELAY seconds until it is ready, WARM_UP seconds since its start during which every request fails,
-LINGER seconds for which it goes on after it was told to stop, and SAYS, a text that it repeats in each answer. A test
-inside the cluster may change its mind: /errors/0.5 sets the share of errors, /crash ends it at once.
+LINGER seconds for which it goes on after it was told to stop, SLOTS requests that it serves at once and QUEUE that wait
+for that while others are refused with 503 (none is, unless told), and SAYS, a text that it repeats in each answer. A
+test inside the cluster may change its mind: /errors/0.5 sets the share of errors, /crash ends it at once.
 """
 
 import asyncio
@@ -25,12 +26,16 @@ ACCURACY = float(os.environ.get("ACCURACY", "0.95"))
 START_DELAY = float(os.environ.get("START_DELAY", "0"))
 WARM_UP = float(os.environ.get("WARM_UP", "0"))
 LINGER = float(os.environ.get("LINGER", "2"))
+SLOTS = int(os.environ.get("SLOTS", "1000000"))
+QUEUE = int(os.environ.get("QUEUE", "0"))
 
 EDGES = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0)
 requests: Counter[str] = Counter({"success": 0, "error": 0})
 buckets: Counter[float] = Counter()
 outcomes: Counter[tuple[str, str]] = Counter({("yes", "yes"): 0, ("yes", "no"): 0})
 seconds = 0.0
+waiting = 0
+slots = asyncio.Semaphore(SLOTS)
 faults = {"errors": ERROR_SHARE}
 started = time.monotonic()
 
@@ -48,6 +53,7 @@ def exposition() -> str:
     lines.append(f'model_request_duration_seconds_bucket{{le="+Inf"}} {total}')
     lines.append(f"model_request_duration_seconds_sum {seconds}")
     lines.append(f"model_request_duration_seconds_count {total}")
+    lines += ["# TYPE model_requests_waiting gauge", f"model_requests_waiting {waiting}"]
     lines.append("# TYPE model_outcome_total counter")
     lines += [
         f'model_outcome_total{{predicted="{predicted}",actual="{actual}"}} {count}'
@@ -57,8 +63,19 @@ def exposition() -> str:
 
 
 async def predict() -> tuple[int, str]:
-    global seconds  # noqa: PLW0603 - one process, one server
+    global waiting  # noqa: PLW0603 - one process, one server
+    if slots.locked() and waiting >= QUEUE:
+        requests["error"] += 1
+        return 503, "too many requests\n"
     began = time.monotonic()
+    waiting += 1
+    async with slots:
+        waiting -= 1
+        return await compute(began)
+
+
+async def compute(began: float) -> tuple[int, str]:
+    global seconds  # noqa: PLW0603 - one process, one server
     if LATENCY:
         await asyncio.sleep(LATENCY)
     busy_until = time.process_time() + WORK
