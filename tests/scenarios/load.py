@@ -12,6 +12,7 @@ import aiohttp
 
 MOST_REQUESTS = 60_000
 LONGEST_SECONDS = 240.0
+FIRST_ANSWER_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Answer:
 
 @dataclass
 class Load:
-    """Sends requests from a thread of its own until it is left.
+    """Sends requests from a thread of its own until it is left; it is entered when the first of them was answered.
 
     rate: requests a second; it may be changed meanwhile. host: the host name that the route listens to.
     longest: after so many seconds it ends by itself.
@@ -45,10 +46,14 @@ class Load:
     answers: list[Answer] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _answered: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name=f"load {self.host}", daemon=True)
         self._thread.start()
+        if not self._answered.wait(FIRST_ANSWER_SECONDS):
+            self._stop.set()
+            raise AssertionError(f"no answer from {self.host} within {FIRST_ANSWER_SECONDS:.0f} s")
         return self
 
     def __exit__(
@@ -104,3 +109,4 @@ class Load:
             now = time.monotonic()
             answer = Answer(now, 0, "", "", "", f"{type(failure).__name__} {failure}", now - sent)
         self.answers.append(answer)
+        self._answered.set()
