@@ -29,7 +29,7 @@ class ScalingPolicy(Model):
 
     type: ScalingPolicyType
     """Pods: so many pods. Percent: so many percent of the pods."""
-    value: Annotated[int, Field(ge=1, le=100_000), UNQUOTED]
+    value: Annotated[int, Field(ge=1, le=2_147_483_647), UNQUOTED]
     """How many."""
     period_seconds: Annotated[int, Field(ge=1, le=1800), UNQUOTED]
     """The period, in seconds."""

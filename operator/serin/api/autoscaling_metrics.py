@@ -37,7 +37,7 @@ class MetricTarget(Model):
 
     type: MetricTargetType
     """Utilization: a percentage of what the pods request. AverageValue: for each pod. Value: for all together."""
-    average_utilization: Annotated[int, Field(ge=1, le=100_000), UNQUOTED] | None = None
+    average_utilization: Annotated[int, Field(ge=1, le=2_147_483_647), UNQUOTED] | None = None
     """Utilization: the percentage of what the pods request, as their mean."""
     value: TargetQuantity | None = None
     """Value: the amount for all pods together."""

@@ -9,7 +9,7 @@ from serin.api.base import matching
 from serin.api.rules import VALIDATIONS, Rule
 
 _SUFFIX = r"([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?"
-QUANTITY_PATTERN = rf"^([0-9]{{1,15}}(\.[0-9]{{1,9}})?|\.[0-9]{{1,9}}){_SUFFIX}$"
+QUANTITY_PATTERN = rf"^([0-9]{{1,19}}(\.[0-9]{{1,9}})?|\.[0-9]{{1,9}}){_SUFFIX}$"
 ABOVE_ZERO = r"^[0-9.]*[1-9]"
 PERCENT_PATTERN = r"^[1-9][0-9]{0,3}%$"
 
