@@ -46,7 +46,7 @@ def test_the_operator_may_do_what_it_needs(role: Kubectl) -> None:
     for resource in RESOURCES:
         if resource is LEASE:
             continue  # in its own namespace only
-        verb = {"pods": "list", "events": "create"}.get(resource.plural, "watch")
+        verb = {"events": "create"}.get(resource.plural, "watch")
         name = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
         assert allowed(role, verb, name), f"{verb} {name}"
     for verb, name in (
@@ -56,6 +56,9 @@ def test_the_operator_may_do_what_it_needs(role: Kubectl) -> None:
         ("create", "deployments.apps"),
         ("delete", "configmaps"),
         ("patch", "httproutes.gateway.networking.k8s.io"),
+        ("list", "pods.metrics.k8s.io"),
+        ("get", "pods.custom.metrics.k8s.io"),
+        ("list", "queue-length.external.metrics.k8s.io"),
     ):
         assert allowed(role, verb, name), f"{verb} {name}"
 
