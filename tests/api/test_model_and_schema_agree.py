@@ -37,10 +37,18 @@ STEP = st.one_of(
     part({"ramp": part({"from": WEIGHTS, "to": WEIGHTS, "over": DURATIONS}, {})}, {}),
     part({}, {"weight": WEIGHTS, "pause": part({}, {}), "hold": DURATIONS}),
 )
+LABEL_MAP = st.dictionaries(st.sampled_from(["queue", "app"]), mostly(st.just("orders"), 5, "a" * 64))
 RISING = st.lists(st.integers(min_value=1, max_value=100), min_size=1, max_size=5).map(
     lambda weights: [{"weight": weight} for weight in sorted(weights)]
 )
-STRATEGY = part({}, {"canary": part({}, {"steps": st.one_of(RISING, st.lists(STEP, max_size=5))})})
+STRATEGY = part(
+    {},
+    {
+        "canary": part({}, {"steps": st.one_of(RISING, st.lists(STEP, max_size=5))}),
+        "capacity": mostly(st.sampled_from(["Surge", "Rebalance"]), "Recreate"),
+        "maxSurgeReplicas": mostly(st.integers(min_value=1, max_value=9), 0, 10_001, "1"),
+    },
+)
 QUERIES = mostly(
     st.sampled_from(['rate(x_total{revision="$revision"}[$window])', "sum($service)", 'x{pod=~"$workload.+", a="\n"}']),
     "up",
@@ -139,6 +147,86 @@ ANALYSIS = part(
         "confirm": mostly(st.integers(min_value=1, max_value=100), 0, 101, "3"),
     },
 )
+COUNTS = mostly(st.integers(min_value=1, max_value=9), 0, -1, 10_001, "2", 2.5)
+QUANTITIES = mostly(
+    st.sampled_from(["10", "500m", "2Gi", ".5", "1e3"]), "0", "0m", "-1", "+1", "1.", "10 MB", "", "10\n", "٣", 10, 0.5
+)
+PERCENTS = mostly(st.integers(min_value=1, max_value=200).map("{}%".format), "0%", "70", "070%", "9999%", "1e2%", 70)
+TARGET = mostly(
+    st.one_of(
+        QUANTITIES.map(lambda amount: {"type": "Value", "value": amount}),
+        QUANTITIES.map(lambda amount: {"type": "AverageValue", "averageValue": amount}),
+        COUNTS.map(lambda amount: {"type": "Utilization", "averageUtilization": amount}),
+    ),
+    {"type": "Value"},
+    {"type": "Value", "averageValue": "1"},
+    {"type": "Utilization", "averageUtilization": 70, "value": "1"},
+    {"value": "1"},
+)
+EXPRESSION = part(
+    {"key": mostly(st.just("queue"), "")},
+    {
+        "operator": mostly(st.sampled_from(["In", "NotIn", "Exists"]), "Is"),
+        "values": st.lists(st.just("a"), max_size=2),
+    },
+)
+SELECTOR = part({}, {"matchLabels": LABEL_MAP, "matchExpressions": st.lists(EXPRESSION, max_size=2)})
+IDENTIFIER = part({"name": mostly(st.just("rps"), "")}, {"selector": SELECTOR})
+SOURCES = {
+    "resource": part({"name": mostly(st.just("cpu"), "CPU", ""), "target": TARGET}, {}),
+    "containerResource": part({"name": st.just("cpu"), "container": NAMES, "target": TARGET}, {}),
+    "pods": part({"metric": IDENTIFIER, "target": TARGET}, {}),
+    "object": part(
+        {
+            "describedObject": part({"kind": st.just("Ingress"), "name": NAMES}, {"apiVersion": st.just("v1")}),
+            "metric": IDENTIFIER,
+            "target": TARGET,
+        },
+        {},
+    ),
+    "external": part({"metric": IDENTIFIER, "target": TARGET}, {}),
+    "prometheus": part(
+        {"target": TARGET},
+        {"metric": mostly(st.just("queue-length"), "latency"), "query": QUERIES, "server": NAMES},
+    ),
+}
+SCALING_METRIC = st.one_of(
+    *(
+        source.map(lambda body, name=name: {"type": name[0].upper() + name[1:], name: body})  # type: ignore[misc]
+        for name, source in SOURCES.items()
+    ),
+    part({"type": mostly(st.just("Resource"), "Moon")}, SOURCES),
+)
+SCALING_RULES = part(
+    {},
+    {
+        "stabilizationWindowSeconds": mostly(st.integers(min_value=0, max_value=3600), -1, 3601, "5m"),
+        "selectPolicy": mostly(st.sampled_from(["Max", "Min", "Disabled"]), "Mean"),
+        "policies": st.lists(
+            part(
+                {"type": mostly(st.just("Pods"), "Nodes"), "value": COUNTS},
+                {"periodSeconds": mostly(st.integers(min_value=1, max_value=1800), 0, 1801)},
+            ),
+            max_size=2,
+        ),
+        "tolerance": QUANTITIES,
+    },
+)
+THRESHOLDS: dict[str, Any] = {"cpu": PERCENTS, "memory": PERCENTS, "queueLength": COUNTS, "runningRequests": COUNTS}
+LONG_FORM = {
+    "metrics": st.lists(SCALING_METRIC, max_size=2),
+    "behavior": part({}, {"scaleUp": SCALING_RULES, "scaleDown": SCALING_RULES}),
+}
+SHORT_FORM = {
+    "scaleUpAbove": part({}, THRESHOLDS),
+    "scaleDownBelow": part({}, THRESHOLDS | {"for": mostly(DURATIONS, "1h", "1h1s")}),
+}
+LIMITS = {"maxReplicas": COUNTS}
+AUTOSCALING = st.one_of(
+    part(LIMITS, {"minReplicas": COUNTS} | LONG_FORM),
+    part(LIMITS, {"minReplicas": COUNTS} | SHORT_FORM),
+    part(LIMITS, SHORT_FORM | LONG_FORM),
+)
 PARENTS = st.lists(part({"name": NAMES}, {"namespace": NAMES}), max_size=2)
 TRAFFIC = st.one_of(
     st.just({"gatewayAPI": {"httpRoute": {"name": "fraud"}}}),
@@ -180,6 +268,7 @@ SPEC = part(
         "server": mostly(st.sampled_from(["vllm", "kserve-v2"]), "vLLM", "", "a" * 64),
         "analysis": ANALYSIS,
         "replicas": mostly(st.integers(min_value=0, max_value=9), -1, 10_001, "2", 2.5, True),
+        "autoscaling": AUTOSCALING,
         "paused": mostly(st.booleans(), "yes", "true", 1),
         "rollback": part({}, {"keepWarm": DURATIONS, "drain": DURATIONS}),
         "progressDeadline": DURATIONS,
@@ -247,6 +336,14 @@ def test_the_api_server_takes_what_the_models_take_and_nothing_else(server: Any,
 @given(metric=ALMOST_GOOD_METRIC)
 def test_they_take_the_same_metrics(server: Any, metric: dict[str, Any]) -> None:
     spec = copy.deepcopy(SOUND) | {"analysis": {"metrics": [metric]}}
+    taken, answer = server_takes(server, spec)
+    assert taken == model_takes(spec), answer
+
+
+@settings(max_examples=600, suppress_health_check=FROM_A_FIXTURE)
+@given(autoscaling=AUTOSCALING)
+def test_they_take_the_same_autoscaling(server: Any, autoscaling: dict[str, Any]) -> None:
+    spec = copy.deepcopy(SOUND) | {"autoscaling": autoscaling}
     taken, answer = server_takes(server, spec)
     assert taken == model_takes(spec), answer
 
