@@ -329,3 +329,19 @@ def test_times_in_the_status_are_those_of_the_passes() -> None:
         assert parse_time(whole.told_of(revision)["at"]).timestamp() % 15 == 0
 
     run(test)
+
+
+def test_a_stable_that_gave_pods_to_the_candidate_is_seen_as_the_whole_that_it_was() -> None:
+    async def test(whole: Autoscaled) -> None:
+        spec = SLOWLY | {"strategy": STEPS | {"capacity": "Rebalance", "maxSurgeReplicas": 2}}
+        first = await deployed(whole, cores=7.0, **spec)
+        whole.deploy("2.0.0", **spec)
+        await whole.until(lambda: whole.status().get("weight") == 50)
+        await whole.minutes(2)
+        told = whole.told_of(first)
+        assert (whole.replicas(first), told["desired"], told["metrics"][0]["hold"]) == (5, 10, "Tolerance")
+        whole.load.cores["fraud"] = 14.0
+        await whole.minutes(0.5)
+        assert whole.told_of(first)["desired"] == 20
+
+    run(test)
