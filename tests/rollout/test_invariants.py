@@ -23,6 +23,8 @@ STEPS = (
 class RolloutMachine(RuleBasedStateMachine):
     """Users, pods, Gateways, the judge and the clock, at random; checked after every single plan."""
 
+    world: Any
+
     @initialize()
     def deploy(self) -> None:
         self.version, self.steps, self.replicas, self.paused, self.analyzed = "1.0.0", STEPS[0], 4, False, False
