@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from serin import __version__
-from serin.cli import lint, presets, replay, simulate
+from serin.cli import explain, lint, presets, replay, simulate
 from serin.cli.arguments import HelpFormatter
 from serin.cli.output import complain
 from serin.cli.problems import UNUSABLE, CommandError
@@ -52,4 +52,5 @@ def parser() -> argparse.ArgumentParser:
     presets.register(commands)
     simulate.register(commands)
     replay.register(commands)
+    explain.register(commands)
     return whole

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 RIGHT = frozenset("0123456789.,%+-−")
@@ -37,3 +38,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _is_number(cell: str) -> bool:
     return bool(cell) and all(char in RIGHT for char in cell)
+
+
+def written(at: datetime) -> str:
+    """A time as the resource model writes it; with a fraction of a second, if it has one."""
+    moment = at.astimezone(UTC)
+    seconds = f"{moment:%Y-%m-%dT%H:%M:%S}"
+    return f"{seconds}.{moment.microsecond:06d}".rstrip("0") + "Z" if moment.microsecond else f"{seconds}Z"

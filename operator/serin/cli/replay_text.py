@@ -1,12 +1,11 @@
 """A replay for people, as a table, and for programs."""
 
 from collections.abc import Iterator, Set
-from datetime import UTC, datetime
 from typing import Any
 
 from serin.api.spec import MetricKind
 from serin.api.status import MetricStatus
-from serin.cli.output import table
+from serin.cli.output import table, written
 from serin.cli.replayed import Look, Replay
 from serin.judge import Bins, Counts, Level, Moments, Pair
 from serin.judge.counts import Side
@@ -42,13 +41,6 @@ def decision(replay: Replay) -> str:
     ending = replay.ending
     after = f" The {replay.unread} ticks after that were not judged." if replay.unread else ""
     return f"{ending.decision} at {written(ending.at)}: {ending.why}.{after}"
-
-
-def written(at: datetime) -> str:
-    """A time as the resource model writes it; with a fraction of a second, if it has one."""
-    moment = at.astimezone(UTC)
-    seconds = f"{moment:%Y-%m-%dT%H:%M:%S}"
-    return f"{seconds}.{moment.microsecond:06d}".rstrip("0") + "Z" if moment.microsecond else f"{seconds}Z"
 
 
 def _rows(look: Look, shares: Set[str]) -> Iterator[tuple[str, ...]]:
