@@ -14,7 +14,7 @@ SLOW_AFTER_SECONDS = 0.25
 class Chapter:
     """One version of the model. `deadline` is in seconds; `badness` is what its users would suffer from.
 
-    `metric` is the one that must turn it away.
+    `metric` is the one that must turn it away. With `rush` more users come in the middle of it.
     """
 
     name: str
@@ -26,11 +26,20 @@ class Chapter:
     badness: Badness | None = None
     metric: str = ""
     prometheus_goes_away: bool = False
+    rush: "Rush | None" = None
 
     @property
     def overlay(self) -> str:
         """The directory of its manifests under examples/demo/manifests."""
         return self.name
+
+
+@dataclass(frozen=True)
+class Rush:
+    """More users for a while: so many requests a second, which so many pods carry when the chapter ends."""
+
+    rate: float
+    pods: int
 
 
 CHAPTERS = (
@@ -46,9 +55,10 @@ CHAPTERS = (
         name="v2",
         version="2.0.0",
         title="v2 is better",
-        line="Trained on all images. Serin gives it traffic step by step.",
+        line="Trained on all images. It gets traffic step by step, and more users come.",
         expected=Outcome.PROMOTED,
         deadline=150,
+        rush=Rush(rate=90.0, pods=3),
     ),
     Chapter(
         name="v3",

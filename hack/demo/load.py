@@ -37,7 +37,7 @@ class Samples:
 class Load:
     """How much, and for how long at most: a demo that hangs must not go on sending.
 
-    `rate` is in requests a second, `label_delay` the bounds between which labels come, in seconds.
+    `rate` is in requests a second at the beginning, `label_delay` the bounds between which labels come, in seconds.
     """
 
     gateway_url: str
@@ -50,7 +50,7 @@ class Load:
 
 
 class LoadGenerator:
-    """Sends at a steady rate until it is stopped or a bound is reached."""
+    """Sends at a rate until it is stopped or a bound is reached."""
 
     def __init__(self, load: Load, samples: Samples, ledger: Ledger) -> None:
         """Prepare the requests' bodies; nothing is sent before `run`."""
@@ -60,6 +60,8 @@ class LoadGenerator:
         self._bodies = tuple(json.dumps({"features": image}).encode() for image in samples.images)
         self._luck = random.Random(11)
         self._stopping = asyncio.Event()
+        self.rate = load.rate
+        """Requests a second from the next one on."""
         self.labels_refused = 0
         """Labels that the joiner did not take."""
 
@@ -81,10 +83,10 @@ class LoadGenerator:
 
     async def _beats(self) -> AsyncIterator[int]:
         """Yield a sample at each beat of the rate; beats that were missed are not made up for in a burst."""
-        period = 1 / self._load.rate
         beat = time.monotonic()
         end = beat + self._load.seconds_at_most
         for _ in range(self._load.requests_at_most):
+            period = 1 / self.rate
             beat = max(beat + period, time.monotonic() - period)
             if beat > end or await self._stopped_within(beat - time.monotonic()):
                 return

@@ -33,8 +33,10 @@ def news(before: Scene | None, after: Scene) -> Iterator[str]:
 
 
 def shares(scene: Scene) -> str:
-    """Write who has how much of the traffic."""
-    weights = [f"{item.version} {item.weight} %" for item in scene.live_revisions if item.weight]
+    """Write who has how much of the traffic, and how many Ready pods for it."""
+    weights = [
+        f"{item.version} {item.weight} % on {item.ready_replicas} pods" for item in scene.live_revisions if item.weight
+    ]
     return ", ".join(weights) or "none"
 
 

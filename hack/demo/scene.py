@@ -20,10 +20,11 @@ class EventLine:
 
 @dataclass(frozen=True)
 class Moment:
-    """The share of the traffic, in percent, that the version of a chapter had at one time."""
+    """The share of the traffic, in percent, that the version of a chapter had at one time, and all Ready pods."""
 
     chapter: int
     weight: int
+    pods: int
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Scene:
     def weight(self) -> int:
         """How much of the traffic the chapter's version has, in percent."""
         return sum(item.weight or 0 for item in self.status.revisions if item.version == self.chapter.version)
+
+    @property
+    def pods(self) -> int:
+        """All Ready pods, of whichever version."""
+        return sum(item.ready_replicas for item in self.status.revisions)
 
     @property
     def analysis(self) -> AnalysisStatus | None:

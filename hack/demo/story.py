@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from demo.chapters import CHAPTERS, SLOW_AFTER_SECONDS, Chapter
+from demo.chapters import CHAPTERS, SLOW_AFTER_SECONDS, Chapter, Rush
 from demo.installation import MANIFESTS
 from demo.ledger import Ledger
 from demo.load import Load, LoadGenerator, Samples
@@ -23,6 +23,8 @@ PAINT_SECONDS = 0.5
 MOMENT_SECONDS = 2.5
 BETWEEN_CHAPTERS_SECONDS = 3.0
 OUTAGE_AT_STEP = 2
+RUSH_AT_STEP = 1
+PODS_FOLLOW_SECONDS = 60.0
 SEEN_HOLDING_SECONDS = 5.0
 
 Condition = Callable[[ModelDeploymentStatus], bool]
@@ -87,6 +89,8 @@ class Story:
             async with asyncio.timeout(chapter.deadline):
                 if chapter.prometheus_goes_away:
                     await self._outage(chapter)
+                if chapter.rush is not None:
+                    await self._rush(chapter, chapter.rush)
                 status = await self._observation.until(lambda status: ending(status, chapter) is not None)
         except TimeoutError:
             raise StoryError(self._too_late(chapter)) from None
@@ -103,6 +107,25 @@ class Story:
             as_expected=True,
             rejected_at=on_our_clock(status.rejected.at) if status.rejected is not None else None,
         )
+
+    async def _rush(self, chapter: Chapter, rush: Rush) -> None:
+        """Let more users come in the middle of the rollout; see that the pods follow them, to its end."""
+        await self._observation.until(at_step(chapter, RUSH_AT_STEP))
+        usual, self._load.rate = self._load.rate, rush.rate
+        self._note = f"{rush.rate:.0f} requests a second instead of {usual:.0f}: pods follow, of either version."
+        try:
+            status = await self._observation.until(lambda status: ending(status, chapter) is not None)
+            entry = ending(status, chapter)
+            if entry is not None and entry.outcome == chapter.expected:
+                async with asyncio.timeout(PODS_FOLLOW_SECONDS):
+                    await self._observation.until(lambda status: stable_pods(status) >= rush.pods)
+        except TimeoutError:
+            found = stable_pods(self._observation.status)
+            raise StoryError(
+                f"{chapter.title}: expected {rush.pods} pods for {rush.rate:.0f} requests/s, found {found}"
+            ) from None
+        finally:
+            self._load.rate = usual
 
     async def _outage(self, chapter: Chapter) -> None:
         """Stop Prometheus in the middle of the rollout, see that it holds, start Prometheus again."""
@@ -140,7 +163,7 @@ class Story:
         while True:
             scene = self._scene()
             if scene.elapsed >= len(self._timeline) * MOMENT_SECONDS:
-                self._timeline.append(Moment(self._current, scene.weight))
+                self._timeline.append(Moment(self._current, scene.weight, scene.pods))
             self._stage.show(scene)
             await asyncio.sleep(PAINT_SECONDS)
 
@@ -195,6 +218,11 @@ def at_step(chapter: Chapter, index: int) -> Condition:
     return lambda status: (
         status.candidate_version == chapter.version and status.step is not None and status.step.index >= index
     )
+
+
+def stable_pods(status: ModelDeploymentStatus) -> int:
+    """Return how many pods of the version that carries the traffic are Ready."""
+    return sum(item.ready_replicas for item in status.revisions if item.revision == status.stable)
 
 
 def holds(status: ModelDeploymentStatus) -> bool:

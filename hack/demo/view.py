@@ -4,7 +4,7 @@ Every section has a fixed height, so that nothing jumps while a person watches; 
 a terminal of 80 x 24.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -18,10 +18,11 @@ from serin.api.status import CountsStatus, MetricStatus, Outcome, Phase, Revisio
 
 WIDTH, HEIGHT = 100, 28
 WIDE = 100
-FIXED_ROWS, MOST_EVENT_ROWS = 20, 12
+FIXED_ROWS, MOST_EVENT_ROWS = 21, 12
 REVISION_ROWS, METRIC_ROWS = 3, 3
 EVIDENCE_BLOCKS = 10
 BLOCKS = "▁▂▃▄▅▆▇█"
+SHARE_LABEL, PODS_LABEL = "Newest version's share ", "Pods of all versions"
 
 PHASE_STYLES = {
     Phase.HEALTHY: "bold green",
@@ -61,6 +62,7 @@ def render(scene: Scene, *, width: int = WIDTH, height: int = HEIGHT) -> Rendera
         Text(),
         traffic(scene),
         timeline(scene, width - 2),
+        pods_over_time(scene, width - 2),
         events(scene.events, rows=max(1, min(MOST_EVENT_ROWS, height - FIXED_ROWS - 2))),
     )
     return Group(*(Padding(section, (0, 1)) for section in sections))
@@ -205,20 +207,32 @@ def traffic(scene: Scene) -> RenderableType:
 
 def timeline(scene: Scene, width: int) -> RenderableType:
     """Draw the share of each chapter's version over the whole story: hills are promotions, bumps are rollbacks."""
-    label = "Newest version's share "
-    text = Text(label, style="bright_black", no_wrap=True)
-    for moment in thinned(scene.timeline, width - len(label)):
+    text = Text(SHARE_LABEL, style="bright_black", no_wrap=True)
+    for moment in thinned(scene.timeline, moments_in(width), key=lambda moment: moment.weight):
         style = {"✓": "green", "↩": "red", "!": "bold red"}.get(fate(scene, moment.chapter)[0], "cyan")
         block = BLOCKS[min(7, moment.weight * 8 // 100)] if moment.weight else "·"
         text.append(block, style=style if moment.weight else "bright_black")
     return text
 
 
-def thinned(moments: Sequence[Moment], most: int) -> list[Moment]:
-    """Return at most so many of the moments, from each stretch of them the one with the most traffic."""
+def pods_over_time(scene: Scene, width: int) -> RenderableType:
+    """Draw how many pods all versions had together, a block for each of them: they follow load and weights."""
+    text = Text(PODS_LABEL.ljust(len(SHARE_LABEL)), style="bright_black", no_wrap=True)
+    for moment in thinned(scene.timeline, moments_in(width), key=lambda moment: moment.pods):
+        text.append(BLOCKS[min(len(BLOCKS), moment.pods) - 1] if moment.pods else "·", style="blue")
+    return text.append(f" {scene.pods}", style="bright_black")
+
+
+def moments_in(width: int) -> int:
+    """Return how many moments there is room for, between what they are called and the last number of pods."""
+    return width - len(SHARE_LABEL) - 3
+
+
+def thinned(moments: Sequence[Moment], most: int, *, key: Callable[[Moment], int]) -> list[Moment]:
+    """Return at most so many of the moments, from each stretch of them the largest."""
     stretch = max(1, -(-len(moments) // most))
     groups = (moments[start : start + stretch] for start in range(0, len(moments), stretch))
-    return [max(group, key=lambda moment: moment.weight) for group in groups]
+    return [max(group, key=key) for group in groups]
 
 
 def events(lines: tuple[EventLine, ...], *, rows: int) -> RenderableType:

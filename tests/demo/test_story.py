@@ -56,6 +56,7 @@ class Words(Observation):
         endings: dict[str, Outcome],
         goes_on_in_outage: bool = False,
         failing: Mapping[str, str] = MappingProxyType({}),
+        follows_load: bool = True,
     ) -> None:
         super().__init__()
         self.gateway_url = gateway_url
@@ -63,6 +64,7 @@ class Words(Observation):
         self.answering = "1.0.0"
         self._endings = endings
         self._goes_on_in_outage = goes_on_in_outage
+        self._follows_load = follows_load
         self._failing = {chapter.version: chapter.metric for chapter in CHAPTERS} | dict(failing)
         self._prometheus = True
         self._version = ""
@@ -129,8 +131,10 @@ class Words(Observation):
             "metrics": [{"name": metric, "limit": 0.02, **verdict}],
         }  # fmt: skip
         turned_away = outcome is Outcome.ROLLED_BACK
+        pods = 3 if self._follows_load else 2
+        stable = {"revision": "s", "version": "1.0.0", "role": "Stable", "replicas": pods, "readyReplicas": pods}
         return ModelDeploymentStatus.model_validate({
-            "phase": "Healthy", "history": self._history,
+            "phase": "Healthy", "history": self._history, "stable": "s", "revisions": [stable],
             "rejected": rejected if turned_away else None, "analysis": analysis if turned_away else None,
         })  # fmt: skip
 
@@ -164,13 +168,23 @@ def as_told() -> dict[str, Outcome]:
 
 
 def tell(
-    endings: dict[str, Outcome], *, goes_on_in_outage: bool = False, failing: Mapping[str, str] = MappingProxyType({})
+    endings: dict[str, Outcome],
+    *,
+    goes_on_in_outage: bool = False,
+    failing: Mapping[str, str] = MappingProxyType({}),
+    follows_load: bool = True,
 ) -> tuple[Report, StoryError | None, Words, Silent]:
     async def scenario() -> tuple[Report, StoryError | None, Words, Silent]:
         cluster: list[Words] = []
         stage = Silent()
         async with gateway(cluster) as url:
-            words = Words(url, endings=endings, goes_on_in_outage=goes_on_in_outage, failing=failing)
+            words = Words(
+                url,
+                endings=endings,
+                goes_on_in_outage=goes_on_in_outage,
+                failing=failing,
+                follows_load=follows_load,
+            )
             cluster.append(words)
             story = Story(words, SAMPLES, stage, words)
             stopped: StoryError | None = None
@@ -222,7 +236,22 @@ def test_the_time_from_the_first_bad_answer_is_told_for_bad_versions_alone(told:
 def test_the_outage_is_announced_and_so_is_its_end(told: Told) -> None:
     _, _, _, stage = told
     notes = list(dict.fromkeys(scene.note for scene in stage.scenes if scene.note))
-    assert [note.split(".")[0].split(":")[0] for note in notes] == ["Prometheus is stopped", "Prometheus is back"]
+    assert [note.split(".")[0].split(":")[0] for note in notes][1:] == ["Prometheus is stopped", "Prometheus is back"]
+
+
+def test_more_users_come_in_the_middle_of_a_rollout_and_it_is_told(told: Told) -> None:
+    _, _, _, stage = told
+    rush = CHAPTERS[1].rush
+    assert rush is not None
+    notes = {scene.note for scene in stage.scenes if scene.chapter == CHAPTERS[1] and scene.note}
+    assert notes == {"90 requests a second instead of 60: pods follow, of either version."}
+
+
+def test_pods_that_do_not_follow_the_load_stop_the_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo.story, "PODS_FOLLOW_SECONDS", 0.3)
+    _, error, words, _ = tell(as_told(), follows_load=False)
+    assert str(error) == "v2 is better: expected 3 pods for 90 requests/s, found 2"
+    assert words.applied == ["v1", "v2"]
 
 
 def test_another_outcome_than_expected_stops_the_story_and_says_so() -> None:

@@ -184,8 +184,11 @@ def test_lost_requests_are_told() -> None:
 
 
 def test_the_timeline_shows_the_share_of_each_version_and_always_fits() -> None:
-    moments = tuple(Moment(chapter, weight) for chapter, weight in ((0, 100), (1, 20), (1, 60), (2, 0), (2, 40)))
-    assert "Newest version's share █▂▅·▄" in text(render(scene(CONTINUES, timeline=moments)))
+    story = ((0, 100, 2), (1, 20, 3), (1, 60, 4), (2, 0, 0), (2, 40, 12))
+    moments = tuple(Moment(chapter, weight, pods) for chapter, weight, pods in story)
+    drawn = text(render(scene(CONTINUES, timeline=moments)))
+    assert "Newest version's share █▂▅·▄" in drawn
+    assert "Pods of all versions   ▂▃▄·█" in drawn
     whole = text(render(scene(CONTINUES, timeline=moments * 100), width=80), width=80)
     assert max(len(line) for line in whole.splitlines()) <= 80
 
@@ -214,7 +217,7 @@ def test_every_story_line_fits_a_small_terminal(chapter: Chapter) -> None:
 def test_the_plain_view_tells_everything_once() -> None:
     first = list(changes(None, scene(CONTINUES)))
     assert first[0].startswith("2:13  v3 is less accurate: ")
-    assert any("traffic 2.0.0 60 %, 3.0.0 40 %" in line for line in first)
+    assert any("traffic 2.0.0 60 % on 2 pods, 3.0.0 40 % on 1 pods" in line for line in first)
     assert any("accuracy Continue (4.3 %)" in line for line in first)
     assert list(changes(scene(CONTINUES), scene(CONTINUES, elapsed=200.0))) == []
 
