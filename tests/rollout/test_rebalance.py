@@ -125,9 +125,11 @@ def test_a_candidate_without_any_pod_that_answers_gives_its_traffic_up_at_once()
     new = roll_out(world, strategy=strategy())
     world.pass_time(110)
     world.broken_images |= {new}
+    world.accept_routes = False
     world.ask("abort")
     world.settle()
     assert world.split == {old: 100, new: 0}
+    assert world.pods[old] == 4
 
 
 def test_a_new_revision_in_the_middle_waits_until_the_one_before_has_given_its_traffic_back() -> None:
