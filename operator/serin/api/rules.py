@@ -47,10 +47,10 @@ class Rule:
         """Hand the value through.
 
         Raises:
-            ValueError: the rule does not hold; the message says what to write.
+            BrokenRulesError: the rule does not hold; the message says what to write.
         """
         if self.holds is not None and not self.holds(value):
-            raise ValueError(self.message)
+            raise BrokenRulesError([self])
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
