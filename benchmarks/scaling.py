@@ -7,6 +7,8 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from scaling_worlds import RIGHT, Told, World, by_one_autoscaler, by_serin, cali
 from scenarios.api import session_of
 from scenarios.conftest import OperatorProcess
 from scenarios.images import MODEL_SERVER
+from scenarios.stage import NAME
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGE = ROOT / "docs" / "images" / "scaling.svg"
@@ -38,34 +41,52 @@ def main() -> None:
     before = json.loads(options.told.read_text()) if options.told.exists() else {}
     told = {name: Told(**it) for name, it in before.items()}
     if not options.draw:
-        for name in options.only or TITLES:
-            told[name] = measure(name)
+        for name, one in measured(options.only or list(TITLES)):
+            told[name] = one
             options.told.write_text(json.dumps({other: asdict(it) for other, it in told.items()}))
     IMAGE.write_text(scaling_plot.svg({title: told[name] for name, title in TITLES.items()}))
     print(scaling_plot.table({title: told[name] for name, title in TITLES.items()}))
 
 
-def measure(name: str) -> Told:
-    """One rollout in a cluster of its own."""
+def measured(names: Sequence[str]) -> Iterator[tuple[str, Told]]:
+    """One rollout after the other in the same cluster, each in a namespace that is gone before the next one."""
     with LocalCluster("scaling") as cluster, session_of(cluster.kubeconfig) as connection:
         cluster.load_image(MODEL_SERVER)
         cluster.start_metrics_server()
-        for namespace in ("calibration", name):
-            cluster.api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
-        target = calibrated(World(cluster, connection, "calibration"))
-        print(f"{name}: {RIGHT} pods are right at {target}m of a processor each", flush=True)
-        world = World(cluster, connection, name, target)
-        if name != "serin":
-            return by_one_autoscaler(world, over_both=name == "both")
-        with tempfile.TemporaryDirectory() as folder:
-            cluster.kubectl("apply", "-f", str(ROOT / "crds"))
-            cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
-            operator = OperatorProcess(cluster, cluster.prometheus_url, Path(folder))
-            operator.start()
-            try:
-                return by_serin(world)
-            finally:
-                operator.stop()
+        with namespace(cluster, "calibration"):
+            target = calibrated(World(cluster, connection, "calibration"))
+        print(f"{RIGHT} pods are right at {target}m of a processor each", flush=True)
+        for name in names:
+            world = World(cluster, connection, name, target)
+            with namespace(cluster, name):
+                yield (
+                    name,
+                    by_serin_itself(world) if name == "serin" else by_one_autoscaler(world, over_both=name == "both"),
+                )
+
+
+@contextmanager
+def namespace(cluster: LocalCluster, name: str) -> Iterator[None]:
+    """A namespace that is there while the context lasts."""
+    cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    yield
+    cluster.kubectl("delete", "namespace", name, "--timeout=100s", timeout=110)
+
+
+def by_serin_itself(world: World) -> Told:
+    """Serin as a user installs it, but for its being a process of this machine."""
+    crds = str(ROOT / "crds")
+    world.cluster.kubectl("apply", "-f", crds)
+    world.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+    with tempfile.TemporaryDirectory() as folder:
+        operator = OperatorProcess(world.cluster, world.cluster.prometheus_url, Path(folder))
+        operator.start()
+        try:
+            told = by_serin(world)
+            world.stage.api.delete("ModelDeployment", NAME)
+            return told
+        finally:
+            operator.stop()
 
 
 if __name__ == "__main__":
