@@ -66,12 +66,14 @@ class Step:
 class Record:
     """Everything that can be seen from outside, in order and without repetitions."""
 
-    def __init__(self, whole: Whole) -> None:
+    def __init__(self, whole: "Mortal") -> None:
         """Record from now on."""
         self.positions: list[Position] = []
         self.splits: list[tuple[datetime, Split]] = []
         self.made: list[tuple[str, str]] = []
         self.changes = 0
+        self.most_pods = 0
+        """Of all versions together, at any one time."""
         self._whole = whole
         self._versions: dict[str, str] = {}
         whole.server.store.listeners.append(self._notice)
@@ -104,6 +106,7 @@ class Record:
         if plural == "deployments":
             image = happening.object["spec"]["template"]["spec"]["containers"][0]["image"]
             self._versions[metadata["name"]] = image.rpartition(":")[2]
+            self.most_pods = max(self.most_pods, sum(self._whole.pods().values()))
         elif plural == "httproutes":
             self._see_split(happening.object)
         elif plural == "modeldeployments":
@@ -142,6 +145,14 @@ class Mortal(Whole):
         self._writes = 0
         self._mortal = False
         self._struck = asyncio.Event()
+
+    def pods(self) -> dict[str, int]:
+        """How many pods each version is meant to have, those without any left out."""
+        store = self.server.store
+        deployments = [item["spec"] for item in store.all(store.kind("deployments"))]
+        images = [spec["template"]["spec"]["containers"][0]["image"] for spec in deployments]
+        pods = zip(images, deployments, strict=True)
+        return {image.rpartition(":")[2]: spec["replicas"] for image, spec in pods if spec["replicas"]}
 
     def arm(self) -> None:
         """Count writes from now on, and die at the chosen one: whatever is sent after it has no effect."""

@@ -99,6 +99,22 @@ async def replaced(mortal: Mortal) -> None:
     await in_step(mortal, 50)
 
 
+async def rebalanced(mortal: Mortal) -> None:
+    """Traffic and pods move together, up and back again: four pods, and one more at a time."""
+    strategy = {"capacity": "Rebalance", "maxSurgeReplicas": 1, "canary": {"steps": STEPS[1:]}}
+    spec = {**SPEC, "replicas": 4, "strategy": strategy}
+    mortal.deploy("1.0.0", **spec)
+    await healthy(mortal, "1.0.0")
+    mortal.arm()
+    mortal.deploy("2.0.0", **spec)
+    await mortal.until(lambda: mortal.pods() == {"1.0.0": 2, "2.0.0": 2})
+    mortal.deploy("1.0.0", **spec)
+    await healthy(mortal, "1.0.0")
+    await at_rest(mortal)
+    assert mortal.pods() == {"1.0.0": 4}
+    assert mortal.record.most_pods == 5
+
+
 async def without_traffic(mortal: Mortal) -> None:
     """From nothing, so that the first deployment is in it."""
     spec = {"rollback": SPEC["rollback"], "traffic": None, "strategy": None, "analysis": None}
@@ -126,7 +142,9 @@ async def deleted(mortal: Mortal) -> None:
     assert (left["spec"], left["metadata"]["annotations"]) == (ROUTE["spec"], ROUTE["metadata"]["annotations"])
 
 
-LIVES: dict[str, Life] = {life.__name__: life for life in (promoted, rolled_back, replaced, without_traffic, deleted)}
+LIVES: dict[str, Life] = {
+    life.__name__: life for life in (promoted, rolled_back, replaced, rebalanced, without_traffic, deleted)
+}
 
 
 def live(life: Life, kill: Kill | None, monkeypatch: pytest.MonkeyPatch) -> Told:

@@ -42,7 +42,6 @@ class StatusWriter:
         else:
             # The API server prunes and defaults; to write the same again would change nothing, for ever.
             self._normalized[key] = (dict(status), stored)
-        written["metadata"].pop("managedFields", None)
         return written
 
     def forget(self, key: ObjectKey) -> None:

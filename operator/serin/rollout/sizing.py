@@ -67,6 +67,8 @@ def hand_back(draft: Draft) -> Iterator[WriteScale]:
     known = draft.status.capacity
     if not desired.autoscaled or draft.status.candidate is not None or known is None or known.replicas is None:
         return
+    if draft.world.told.candidate is not None:
+        return  # the status is written first, and the object is another one then
     if pods > desired.spec.replicas:
         yield WriteScale(draft.reference(API_VERSION, KIND, desired.owner.name), pods, desired.resource_version)
 
