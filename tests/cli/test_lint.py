@@ -31,6 +31,30 @@ def own(bad: str) -> dict[str, Any]:
     return {"name": "refused", "ratio": {"bad": bad, "total": total}, "threshold": "1%"}
 
 
+def scaled(server: str = "contract", requests: dict[str, str] | None = None, **autoscaling: Any) -> dict[str, Any]:
+    """The example of a canary, autoscaled; its container requests CPU unless it is told what."""
+    manifest = canary()
+    del manifest["spec"]["replicas"]
+    manifest["spec"] |= {"server": server, "autoscaling": {"maxReplicas": 9, **autoscaling}}
+    manifest["spec"]["analysis"]["metrics"] = [ERROR_RATE]
+    if requests is not None:
+        manifest["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": requests}
+    return manifest
+
+
+def signal(name: str) -> dict[str, Any]:
+    """A metric of the preset."""
+    return {
+        "type": "Prometheus",
+        "prometheus": {"metric": name, "target": {"type": "AverageValue", "averageValue": "9"}},
+    }
+
+
+def query(text: str) -> dict[str, Any]:
+    """A metric of one's own."""
+    return {"type": "Prometheus", "prometheus": {"query": text, "target": {"type": "Value", "value": "9"}}}
+
+
 def lint(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
     """The exit code and the answer as JSON."""
     code = main(["lint", "-o", "json", *arguments])
@@ -179,6 +203,16 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Capture
         (canary(minSamples=2000), ["--requests", "50/s"], "min-samples-take-longer", "warning"),
         (canary(minSamples=100_000), ["--requests", "50/s"], "min-samples-out-of-reach", "error"),
         (canary(), ["--requests", "6/h"], "min-samples-out-of-reach", "error"),
+        (scaled(scaleUpAbove={"cpu": "70%", "queueLength": 10}), [], None, None),
+        (scaled("mlserver", scaleUpAbove={"queueLength": 10}), [], "metric-not-counted", "error"),
+        (scaled("mlserver", metrics=[signal("queue-length")]), [], "metric-not-counted", "error"),
+        (scaled("mlserver", metrics=[signal("running-requests")]), [], None, None),
+        (scaled(metrics=[query('sum(x{revision="$revision"}')]), [], "query-not-askable", "error"),
+        (scaled(metrics=[query('sum(x{revision="$revision"})')]), [], None, None),
+        (scaled(requests={}), [], "percentage-of-nothing", "warning"),
+        (scaled(requests={"memory": "1Gi"}, scaleUpAbove={"cpu": "70%"}), [], "percentage-of-nothing", "warning"),
+        (scaled(requests={"memory": "1Gi"}, scaleUpAbove={"memory": "70%"}), [], None, None),
+        (scaled(requests={}, scaleUpAbove={"queueLength": 10}), [], None, None),
     ],
 )
 def test_what_a_person_would_regret_is_told(

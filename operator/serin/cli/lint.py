@@ -12,6 +12,7 @@ from serin.cli.advice import Surroundings, advice
 from serin.cli.advice_hopeless import hopeless_advice
 from serin.cli.advice_live import live_advice, look, scraped_every
 from serin.cli.advice_metrics import metrics_advice
+from serin.cli.advice_scaling import scaling_advice
 from serin.cli.arguments import Subparsers, add_command, add_files, add_output, duration
 from serin.cli.findings import Finding, Severity
 from serin.cli.live import connected
@@ -102,7 +103,7 @@ def _check(document: Document, given: _Given) -> list[Finding]:
     spec = _spec(document)
     if spec is None:
         return sorted(invalid(document), key=lambda found: found.line)
-    found = [*metrics_advice(document, spec)]
+    found = [*metrics_advice(document, spec), *scaling_advice(document, spec)]
     target = target_of(document, spec)
     knows_server = not any(one.rule == "unknown-server" for one in found)
     seen = look(target, given.provider) if target and given.provider and knows_server else ()
