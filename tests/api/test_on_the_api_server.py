@@ -124,6 +124,13 @@ def test_scale_changes_the_replicas_and_tells_the_selector(model: Kubectl) -> No
     assert scale["status"] == {"replicas": 1, "selector": "serin.dev/model=fraud"}
 
 
+def test_nobody_scales_by_hand_what_follows_metrics(model: Kubectl) -> None:
+    model("patch", "md", "fraud", "--type=merge", "-p", '{"spec": {"autoscaling": {"maxReplicas": 4}}}')
+    said = model("scale", "md", "fraud", "--replicas=3", check=False)
+    assert "autoscaling decides the replicas" in said
+    assert model("get", "md", "fraud", "-o", "jsonpath={.spec.replicas}") == "1"
+
+
 def test_a_status_that_lists_a_revision_twice_is_refused(model: Kubectl) -> None:
     twice = json.dumps({"status": {"revisions": [{"revision": "abc", "version": "1", "role": "Stable"}] * 2}})
     said = model("patch", "md", "fraud", "--subresource=status", "--type=merge", "-p", twice, check=False)
