@@ -1,4 +1,5 @@
-"""What one pass over many autoscaled ModelDeployments costs: the algorithm alone, on one core, without a cluster.
+"""What one pass over many autoscaled ModelDeployments costs, on one core, without a cluster: the algorithm alone, and
+the whole pass of the operator (`scaling_pass`).
 
 Each of them follows two or three metrics (CPU of its pods, a queue, requests in flight per pod), half of them with a
 `behavior`, some pods are starting or have no sample, and a history of five minutes lies behind it.
@@ -11,6 +12,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import scaling_pass
 from serin.scaling.afterwards import applied
 from serin.scaling.autoscaler import recommend
 from serin.scaling.behavior import Behavior, Policy, PolicyType, ScalingRules
@@ -47,6 +49,7 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=10, help="at most, of each")
     parser.add_argument("--passes", type=int, default=30, help="the first 20 of them fill the histories")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--profile", action="store_true", help="show where the last whole pass spends its time")
     options = parser.parse_args()
     chance = random.Random(options.seed)
     fleet = [_autoscaled(chance, options.pods) for _ in range(options.number)]
@@ -56,6 +59,7 @@ def main() -> None:
     print(f"{options.number:,} recommendations, {remembered:.0f} past ones remembered for each:")
     print(f"  {statistics.median(settled):.2f} s a pass (median), {max(settled):.2f} s at most")
     print(f"  {statistics.median(settled) / options.number * 1e6:.0f} us a recommendation")
+    scaling_pass.run(options.number, options.pods, options.passes, options.seed, profile=options.profile)
 
 
 def _pass(fleet: list[Autoscaled], now: datetime, chance: random.Random) -> float:

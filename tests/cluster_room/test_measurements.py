@@ -20,6 +20,7 @@ from serin.scaling.samples import PodSample, PodUsage
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STAMP = "2026-03-01T12:00:00Z"
+BOTH = ("cpu", "memory")
 
 
 def pod_metrics(name: str, namespace: str = "ml", **containers: Mapping[str, str]) -> Object:
@@ -58,7 +59,7 @@ def test_the_usage_of_all_pods_is_one_request_of_containers_in_milli_units() -> 
         first = pod_metrics("fraud-a", model={"cpu": "250000001n", "memory": "1024Ki"}, proxy={"cpu": "5m"})
         broken = {"metadata": {"name": "odd", "namespace": "ml"}, "window": "?", "timestamp": STAMP, "containers": []}
         server.aggregated.serve("metrics.k8s.io", answering(first, broken, pod_metrics("churn-a", "other")))
-        found = await measurements(client).usage()
+        found = await measurements(client).usage(BOTH)
         window = timedelta(seconds=15.277)
         containers = {"model": {"cpu": 251, "memory": 1024 * 1024 * 1000}, "proxy": {"cpu": 5}}
         assert found == {
@@ -73,10 +74,15 @@ def test_the_usage_of_all_pods_is_one_request_of_containers_in_milli_units() -> 
 def test_who_serves_one_namespace_asks_for_no_other() -> None:
     async def test(server: FakeApiServer, client: KubeClient) -> None:
         server.aggregated.serve("metrics.k8s.io", answering(), "v1")
-        assert await measurements(client, namespace="ml").usage() == {}
+        assert await measurements(client, namespace="ml").usage(BOTH) == {}
         assert asked(server)[0][0] == "/apis/metrics.k8s.io/v1/namespaces/ml/pods"
 
     run(test)
+
+
+def test_resources_that_nobody_asks_for_are_not_read() -> None:
+    _, usage = usage_of(pod_metrics("a", model={"cpu": "5m", "memory": "?"}), ("cpu",))
+    assert usage.containers == {"model": {"cpu": 5}}
 
 
 def test_an_api_that_is_missing_is_looked_for_now_and_then() -> None:
@@ -84,18 +90,18 @@ def test_an_api_that_is_missing_is_looked_for_now_and_then() -> None:
         time = ManualTime()
         metrics = measurements(client, time)
         for _ in range(3):
-            assert await metrics.usage() is None
+            assert await metrics.usage(BOTH) is None
         assert len(server.log) == 1
         server.aggregated.serve("metrics.k8s.io", answering(pod_metrics("fraud-a")))
-        assert await metrics.usage() is None
+        assert await metrics.usage(BOTH) is None
         time.advance(MISSING_FOR.total_seconds())
-        assert await metrics.usage()
+        assert await metrics.usage(BOTH)
         server.log.clear()
         time.advance(SERVED_FOR.total_seconds() - 1)
-        assert await metrics.usage()
+        assert await metrics.usage(BOTH)
         assert len(server.log) == 1
         server.aggregated.remove("metrics.k8s.io")
-        assert await metrics.usage() is None
+        assert await metrics.usage(BOTH) is None
 
     run(test)
 
@@ -108,7 +114,7 @@ def test_an_api_that_is_down_is_an_error_and_not_missing() -> None:
             lambda call: "v1beta1" in call.path,
         )
         with pytest.raises(ServerError, match="unable to handle the request"):
-            await measurements(client).usage()
+            await measurements(client).usage(BOTH)
 
     run(test)
 
@@ -246,7 +252,7 @@ def test_what_is_no_quantity_is_refused(text: str) -> None:
     [("15.277s", 15.277), ("1m0.5s", 60.5), ("0s", 0.0), ("10.123456789s", 10.123457), ("2h", 7200)],
 )
 def test_windows_are_durations_as_go_writes_them(text: str, seconds: float) -> None:
-    _, usage = usage_of({**pod_metrics("a"), "window": text})
+    _, usage = usage_of({**pod_metrics("a"), "window": text}, BOTH)
     assert usage.window == timedelta(seconds=seconds)
 
 

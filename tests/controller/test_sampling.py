@@ -1,7 +1,7 @@
 """Every metric of every revision gets a sample, from who knows it; each is asked once, and words are no zeros."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -96,9 +96,9 @@ class Cluster:
     fails: bool = False
     asked: list[tuple[object, ...]] = field(default_factory=list)
 
-    async def usage(self) -> Mapping[ObjectKey, PodUsage] | None:
+    async def usage(self, resources: Collection[str]) -> Mapping[ObjectKey, PodUsage] | None:
         """All pods."""
-        self._ask("usage")
+        self._ask("usage", *sorted(resources))
         return self.used
 
     async def of_pods(self, namespace: str, metric: str, series: str) -> Mapping[str, PodSample]:
@@ -173,7 +173,7 @@ def test_what_pods_use_comes_from_the_resource_metrics_api() -> None:
     cluster, prometheus = Cluster({ObjectKey("ml", "a"): usage("a"), ObjectKey("ml", "z"): usage("z")}), Prometheus()
     (one,) = found(wanted(CPU, MEMORY), cluster=cluster, prometheus=prometheus)
     assert one == Found((ResourceUsage((usage("a"),)),) * 2, "metrics.k8s.io")
-    assert cluster.asked == [("usage",)]
+    assert cluster.asked == [("usage", "cpu", "memory")]
     assert not any(asked for _, asked in prometheus.asked)
 
 

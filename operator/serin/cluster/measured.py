@@ -1,8 +1,8 @@
 """The answers of the metrics APIs, read into samples. There may be tens of thousands of pods in one."""
 
 import re
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -29,18 +29,18 @@ def readable(listed: Object, reader: Callable[[Any], Read]) -> Iterator[Read]:
             continue
 
 
-def usage_of(item: Object) -> tuple[ObjectKey, PodUsage]:
-    """A PodMetrics of `metrics.k8s.io`.
+def usage_of(item: Object, resources: Collection[str] = ("cpu", "memory")) -> tuple[ObjectKey, PodUsage]:
+    """A PodMetrics of `metrics.k8s.io`, as far as it is about these resources.
 
     Raises:
         KeyError, TypeError, ValueError: it is none.
     """
     metadata = item["metadata"]
     containers = {
-        each["name"]: {resource: amount(text) for resource, text in each["usage"].items()}
+        each["name"]: {resource: amount(text) for resource, text in each["usage"].items() if resource in resources}
         for each in item["containers"]
     }
-    usage = PodUsage(metadata["name"], parse_time(item["timestamp"]), _window(item["window"]), containers)
+    usage = PodUsage(metadata["name"], _time(item["timestamp"]), _window(item["window"]), containers)
     return ObjectKey(metadata["namespace"], metadata["name"]), usage
 
 
@@ -52,7 +52,7 @@ def pod_sample_of(item: Object) -> tuple[str, PodSample]:
     """
     seconds = item.get("windowSeconds", item.get("window"))
     window = DEFAULT_WINDOW if seconds is None else timedelta(seconds=seconds)
-    sample = PodSample(amount(item["value"]), parse_time(item["timestamp"]), window)
+    sample = PodSample(amount(item["value"]), _time(item["timestamp"]), window)
     return item["describedObject"]["name"], sample
 
 
@@ -77,6 +77,12 @@ def amount(text: str) -> int:
         if text.endswith("Ki") and text[:-2].isdigit():
             return int(text[:-2]) * _MILLI_IN_KIBI
     return milli(text)
+
+
+@lru_cache(1024)
+def _time(text: str) -> datetime:
+    """Many pods of a node are measured at one time."""
+    return parse_time(text)
 
 
 @lru_cache(1024)

@@ -5,8 +5,9 @@
 ModelDeployments is asked for once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from serin.api.names import MODEL_LABEL
 from serin.cluster.client import KubeClient, Object
@@ -50,8 +51,8 @@ class Measurements:
         self._groups = groups
         self._namespace = namespace
 
-    async def usage(self) -> Mapping[ObjectKey, PodUsage] | None:
-        """What all pods of ModelDeployments use, in one request; None if the cluster does not serve that.
+    async def usage(self, resources: Collection[str]) -> Mapping[ObjectKey, PodUsage] | None:
+        """What all pods of ModelDeployments use of these resources, in one request; None if that is not served.
 
         Raises:
             ApiError: it was not answered.
@@ -66,7 +67,7 @@ class Measurements:
         except NotFound:
             self._groups.forget(RESOURCE_METRICS)
             return None
-        return dict(readable(listed, usage_of))
+        return dict(readable(listed, partial(usage_of, resources=resources)))
 
     async def of_pods(self, namespace: str, metric: str, series: str) -> Mapping[str, PodSample]:
         """A metric of all pods of ModelDeployments in a namespace, by pod.

@@ -5,7 +5,7 @@ A metric that nobody answers for is a sample with words, which is never taken fo
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -45,8 +45,8 @@ Cadvisor = Mapping[tuple[str, str, str], ResourceUsage | Unavailable]
 class ClusterMetrics(Protocol):
     """The metrics APIs of the cluster; `serin.cluster.measurements` asks them."""
 
-    async def usage(self) -> Mapping[ObjectKey, PodUsage] | None:
-        """What all pods of ModelDeployments use; None if the cluster does not serve that."""
+    async def usage(self, resources: Collection[str]) -> Mapping[ObjectKey, PodUsage] | None:
+        """What all pods of ModelDeployments use of some resources; None if the cluster does not serve that."""
 
     async def of_pods(self, namespace: str, metric: str, series: str) -> Mapping[str, PodSample]:
         """A metric of all pods of ModelDeployments in a namespace, by pod."""
@@ -123,7 +123,7 @@ class Sampler:
         if not asking:
             return {}, {}
         try:
-            used = await self._cluster.usage()
+            used = await self._cluster.usage(set().union(*(resources for _, resources in asking)))
         except ApiError as error:
             return Unavailable(_failed("resource", error)), {}
         if used is not None:

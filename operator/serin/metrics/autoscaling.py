@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from serin.metrics import containers, loads, own_values
 from serin.metrics.asking import Answer, Asker
-from serin.metrics.batch import MAX_SUBJECTS
 from serin.metrics.containers import Workload
 from serin.metrics.loads import Kind, Load
 from serin.metrics.meters import Meters
@@ -21,6 +20,9 @@ from serin.metrics.provider import MetricsProvider, RangeQuery
 from serin.scaling.samples import ExternalValues, PodValues, ResourceUsage, Unavailable
 
 Member = TypeVar("Member")
+
+MOST_AT_ONCE = 10_000
+"""Revisions in one query for a single time; a server that finds that too large gets halves."""
 
 
 class AutoscalingMetrics:
@@ -95,7 +97,7 @@ class AutoscalingMetrics:
         signal: str,
     ) -> list[tuple[Sequence[Member], Answer]]:
         """The answers for all, in as few queries as the server takes."""
-        most = self._most.get(kind, MAX_SUBJECTS)
+        most = self._most.get(kind, MOST_AT_ONCE)
 
         def too_large(number: int) -> None:
             self._most[kind] = min(max(1, number // 2), self._most.get(kind, number))

@@ -98,9 +98,10 @@ def read(loads: Sequence[Load], answer: Answer, at: datetime) -> dict[Load, PodV
     window = RATE_WINDOW if isinstance(series, TimeSpent) else WINDOW
     milliseconds = round(at.timestamp() * 1000)
     found: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
+    value, names = preset.revision.value, preset.label_names
     for one in answer:
         if milliseconds in one.values:
-            identity = tuple(preset.revision.value(label, one.labels.get(label, "")) for label in preset.label_names)
+            identity = tuple([value(label, one.labels.get(label, "")) for label in names])
             found[identity][one.labels.get(POD_LABEL, "")] = one.values[milliseconds]
     return {load: _sample(found.get(load.identity(preset), {}), at, window, kind) for load in loads}
 

@@ -167,7 +167,7 @@ class PrometheusProvider:
                 },
                 timeout=left,
             )
-            return tuple(_series(_ELEMENT.validate_python(element), query) for element in _consumed(answer))
+            return series_of(answer, query)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _in_words(error, seconds) from error
 
@@ -191,6 +191,18 @@ class PrometheusProvider:
         return api
 
 
+def series_of(answer: Any, query: RangeQuery) -> tuple[Series, ...]:
+    """The series of a matrix, as Prometheus' JSON has it; the list is used up.
+
+    Raises:
+        TypeError, ValidationError: it is no such list.
+        UnreadableError: it is for times that were not asked for.
+    """
+    start, end = (round(when.timestamp() * 1000) for when in (query.start, query.end))
+    times = range(start, end + 1, query.step // timedelta(milliseconds=1))
+    return tuple(_series(_ELEMENT.validate_python(element), times) for element in _consumed(answer))
+
+
 def _consumed(answer: Any) -> Iterator[Any]:
     """The elements, each let go before the next: a long answer need not be in memory twice."""
     if not isinstance(answer, list):
@@ -200,13 +212,12 @@ def _consumed(answer: Any) -> Iterator[Any]:
         yield answer.pop()
 
 
-def _series(element: _Element, query: RangeQuery) -> Series:
+def _series(element: _Element, times: range) -> Series:
+    """One series; `times` are those that were asked for, in milliseconds."""
     values = {round(at * 1000): value for at, value in element.values}
-    start, end = (round(when.timestamp() * 1000) for when in (query.start, query.end))
-    step = query.step // timedelta(milliseconds=1)
     for at in values:
         # A cache in between that answers for times of its own choice would be taken for a series that is gone.
-        if not start <= at <= end or (at - start) % step:
+        if at not in times:
             raise UnreadableError(f"The answer is for {at / 1000:.3f} (Unix time), which was not asked for")
     return Series(element.metric, values)
 
