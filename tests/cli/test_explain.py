@@ -192,8 +192,8 @@ def test_a_step_that_waits_says_for_what(
     assert words in said(capsys, "-f", written_to(tmp_path / "one.json", content))
 
 
-def in_a_cluster(tmp_path: Path, *arguments: str) -> int:
-    """The exit code of the command beside an API server that has the object."""
+def in_a_cluster(tmp_path: Path, *arguments: str, namespace: str = "") -> int:
+    """The exit code of the command beside an API server that has the object, with a namespace in its kubeconfig."""
 
     async def run() -> int:
         async with FakeApiServer() as server:
@@ -202,6 +202,10 @@ def in_a_cluster(tmp_path: Path, *arguments: str) -> int:
             server.store.update(kind, made | {"status": manifest()["status"]}, manager="test", status=True)
             config = tmp_path / "kubeconfig"
             config.write_text(server.kubeconfig())
+            if namespace:
+                known = yaml.safe_load(config.read_text())
+                known["contexts"][0]["context"]["namespace"] = namespace
+                config.write_text(yaml.safe_dump(known))
             return await asyncio.to_thread(main, ["explain", *arguments, "--kubeconfig", str(config)])
 
     return asyncio.run(run())
@@ -210,6 +214,15 @@ def in_a_cluster(tmp_path: Path, *arguments: str) -> int:
 def test_it_is_read_from_the_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert in_a_cluster(tmp_path, "ml/fraud", "--scaling") == 0
     assert "Prepared for 50 % of the traffic" in capsys.readouterr().out
+
+
+def test_its_namespace_is_that_of_the_kubeconfig_unless_one_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert in_a_cluster(tmp_path, "fraud", namespace="ml") == 0
+    assert in_a_cluster(tmp_path, "fraud", "-n", "ml", namespace="other") == 0
+    assert in_a_cluster(tmp_path, "fraud", "-n", "other", namespace="ml") == 2
+    assert "GET modeldeployments other/fraud: 404 NotFound" in capsys.readouterr().err
 
 
 def test_one_that_is_not_there_is_told_in_the_words_of_the_api_server(

@@ -8,6 +8,7 @@ from serin.cli.explain_scaling import scaling_as_json, scaling_as_text
 from serin.cli.output import say, say_json
 from serin.cli.problems import FINE, UnusableInputError
 from serin.cli.stored import Stored, from_cluster, from_files, key_in
+from serin.cluster.connect import current_namespace
 
 DESCRIPTION = """\
 Say why a rollout is where it is: its versions, its step, what the analysis says of each metric, and
@@ -37,7 +38,13 @@ def register(commands: Subparsers) -> None:
         "name",
         nargs="?",
         metavar="[NAMESPACE/]NAME",
-        help="the ModelDeployment; its namespace is default unless given. With -f and one object, not needed",
+        help="the ModelDeployment. With -f and one object, not needed",
+    )
+    parser.add_argument(
+        "-n",
+        "--namespace",
+        metavar="NAMESPACE",
+        help="the namespace of a NAME alone (default: that of the kubeconfig's current context, else default)",
     )
     parser.add_argument("--scaling", action="store_true", help="explain the pods of each version")
     parser.add_argument(
@@ -69,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _read(options: argparse.Namespace) -> Stored:
-    key = None if options.name is None else key_in(options.name)
+    namespace = options.namespace or current_namespace(options.kubeconfig)
+    key = None if options.name is None else key_in(options.name, namespace)
     if options.files:
         return from_files(options.files, key)
     if key is None:

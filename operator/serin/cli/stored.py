@@ -32,16 +32,16 @@ class Stored:
     status: ModelDeploymentStatus
 
 
-def key_in(text: str) -> ObjectKey:
-    """A ModelDeployment as it is named on the command line: `NAMESPACE/NAME`, or `NAME` in the default namespace.
+def key_in(text: str, namespace: str = DEFAULT_NAMESPACE) -> ObjectKey:
+    """A ModelDeployment as it is named on the command line: `NAMESPACE/NAME`, or `NAME` in the namespace that is given.
 
     Raises:
         UnusableInputError: it is not named so.
     """
-    namespace, _, name = text.rpartition("/")
-    if not name or "/" in namespace or text.startswith("/"):
+    within, _, name = text.rpartition("/")
+    if not name or "/" in within or text.startswith("/"):
         raise UnusableInputError(f"{text!r} names no {KIND}: write NAMESPACE/NAME, such as ml/fraud")
-    return ObjectKey(namespace or DEFAULT_NAMESPACE, name)
+    return ObjectKey(within or namespace, name)
 
 
 def from_cluster(key: ObjectKey, kubeconfig: str = "") -> Stored:

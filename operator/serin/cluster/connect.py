@@ -7,12 +7,13 @@ from pathlib import Path
 
 import yaml
 from kubernetes.aio.client import Configuration
-from kubernetes.aio.config import ConfigException, load_kube_config
+from kubernetes.aio.config import ConfigException, list_kube_config_contexts, load_kube_config
 
 from serin.cluster.errors import ConnectionSettingsError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TOKEN_PERIOD_SECONDS = 60.0
+DEFAULT_NAMESPACE = "default"
 
 
 class TokenFile:
@@ -65,6 +66,18 @@ async def load_configuration(
         "no cluster to connect to: pass --kubeconfig, set KUBECONFIG, or run Serin in a pod with a "
         f"service account (looked for KUBERNETES_SERVICE_HOST and {home})"
     )
+
+
+def current_namespace(kubeconfig: str = "", *, environment: Mapping[str, str] = os.environ) -> str:
+    """The namespace of the kubeconfig's current context, as kubectl takes it; `default` where none is named."""
+    paths = kubeconfig or environment.get("KUBECONFIG") or str(Path(environment.get("HOME", "/")) / ".kube" / "config")
+    files = [path for path in paths.split(os.pathsep) if path and Path(path).expanduser().is_file()]
+    try:
+        _, context = list_kube_config_contexts(os.pathsep.join(files)) if files else (None, {})
+    except (ConfigException, yaml.YAMLError, OSError, TypeError, KeyError, AttributeError):
+        return DEFAULT_NAMESPACE  # what is wrong with it is told by who connects
+    namespace = ((context or {}).get("context") or {}).get("namespace")
+    return str(namespace) if namespace else DEFAULT_NAMESPACE
 
 
 async def _from_kubeconfig(paths: str, *, origin: str) -> Configuration:
