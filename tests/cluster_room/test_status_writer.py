@@ -1,9 +1,12 @@
 """The status writer: nothing that is so already, nothing onto an object that has changed."""
 
+from typing import Any
+
 import pytest
 
 from cluster_room.support import model_deployment, run
 from fakes.apiserver import FakeApiServer, Refuse, on
+from fakes.apiserver.kinds import Kind
 from serin.cluster import errors
 from serin.cluster.client import KubeClient
 from serin.cluster.resources import key_of
@@ -78,9 +81,9 @@ def test_a_status_that_the_server_changes_is_not_written_for_ever() -> None:
         writer = StatusWriter(client)
         update = server.store.update
 
-        def pruning(kind, manifest, *, manager, status, dry_run=False):  # type: ignore[no-untyped-def]
+        def pruning(kind: Kind, manifest: dict[str, Any], **options: Any) -> dict[str, Any]:
             manifest["status"].pop("novelty", None)
-            return update(kind, manifest, manager=manager, status=status, dry_run=dry_run)
+            return update(kind, manifest, **options)
 
         server.store.update = pruning  # type: ignore[method-assign]
         wanted = {**HEALTHY, "novelty": 1}
