@@ -22,6 +22,7 @@ from serin.cluster.client import KubeClient, Object
 from serin.cluster.errors import ApiError
 from serin.cluster.pulse import Pulse
 from serin.cluster.resources import MODEL_DEPLOYMENT, ROLLOUT_ACTION, ObjectKey, Resource, key_of
+from serin.cluster.scalers import owners_of_replicas
 
 logger = logging.getLogger(__name__)
 
@@ -282,16 +283,11 @@ class PrimaryReflector:
 
 
 def slim_primary(manifest: Object) -> Object:
-    """Of who manages which field only who has the replicas by /scale: that is an autoscaler, or `kubectl scale`."""
+    """Of who manages which field only who has the replicas: that may be an autoscaler."""
     metadata = manifest["metadata"]
-    writers = metadata.pop("managedFields", None) or ()
-    scalers = [
-        {part: writer[part] for part in ("manager", "subresource")}
-        for writer in writers
-        if writer.get("subresource") == "scale" and "f:replicas" in (writer.get("fieldsV1") or {}).get("f:spec", {})
-    ]
-    if scalers:
-        metadata["managedFields"] = scalers
+    writers = metadata.pop("managedFields", None)
+    if writers is not None:
+        metadata["managedFields"] = owners_of_replicas(writers)
     return manifest
 
 

@@ -22,6 +22,7 @@ from serin.cluster.resources import (
     ObjectKey,
     key_of,
 )
+from serin.cluster.scalers import is_autoscaled
 from serin.controller.memo import Memo
 from serin.controller.notes import Notes
 from serin.controller.store import DIGEST, Store
@@ -31,9 +32,6 @@ from serin.rollout.world import Advice, Desired, Judgement, Observed, Record, Re
 from serin.workloads import config_map_references, deployment_problem, rejected_of, revision_of, snapshot_of
 
 logger = logging.getLogger(__name__)
-
-PEOPLE = frozenset({"kubectl"})
-"""Who writes /scale because somebody said so, and not because of a load."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +92,7 @@ def _desired(manifest: Object, memo: Memo, notes: Notes) -> Desired:
         spec=memo.read("spec", manifest["spec"], ModelDeploymentSpec.model_validate),
         finalizers=tuple(metadata.get("finalizers") or ()),
         deleting_since=notes.deleting_since(metadata["uid"]) if metadata.get("deletionTimestamp") else None,
-        autoscaled=any(
-            writer.get("subresource") == "scale" and writer.get("manager") not in PEOPLE
-            for writer in metadata.get("managedFields") or ()
-        ),
+        autoscaled=is_autoscaled(manifest),
     )
 
 

@@ -24,6 +24,7 @@ LIST_KEYS = {
     "ownerReferences": ("uid",),
 }
 IDENTITY = {("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace")}
+REPLICAS = ("spec", "replicas")
 SERVER_SIDE = {"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "deletionTimestamp"}
 
 
@@ -99,10 +100,15 @@ class Ownership:
     def record_update(
         self, manager: str, before: dict[str, Any], after: dict[str, Any], *, subresource: str = "", at: str = ""
     ) -> None:
-        """A manager changed an object: what it changed is its own now."""
+        """A manager changed an object: what it changed is its own now.
+
+        As with a real one, who writes by /scale is noted only where somebody had the replicas before.
+        """
         writer = Writer(manager, "Update", subresource)
         old, new = owned_leaves(before), owned_leaves(after)
         changed = {path for path, value in new.items() if path not in old or old[path] != value}
+        if subresource == "scale" and not any(REPLICAS in paths for paths in self.leaves.values()):
+            return
         for paths in self.leaves.values():
             paths.difference_update(changed)
             paths.intersection_update(new)
