@@ -289,6 +289,14 @@ def test_metrics_that_cannot_be_read_are_a_condition_and_where_they_come_from_is
     assert world.condition("AutoscalingActive").reason == "FailedGetResourceMetric"
 
 
+def test_a_candidate_without_metrics_yet_is_said_and_does_not_speak_for_stable() -> None:
+    world = following()
+    new = rolled_out(world)
+    world.advise(new, 1, active=False)
+    assert world.condition("AutoscalingActive").reason == "ValidMetricFound"
+    assert new in world.condition("AutoscalingActive").message
+
+
 def test_without_autoscaling_there_is_no_such_condition(healthy: Simulator) -> None:
     assert "AutoscalingActive" not in {condition.type for condition in healthy.status.conditions}
 

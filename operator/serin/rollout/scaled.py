@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from serin.api.autoscaling_status import AutoscalingStatus, DemandBy, DemandStatus
+from serin.api.autoscaling_status import AutoscalingStatus, DemandBy, DemandStatus, ScalingCondition
 from serin.api.status import ConditionStatus, Phase, RevisionStatus
 from serin.rollout.capacity import demand, is_rebalancing, prepared_weight, scaling_of, whole, whole_of
 from serin.rollout.draft import Draft
@@ -26,21 +26,25 @@ def tell_scaling(draft: Draft) -> None:
 
 
 def active_fact(draft: Draft) -> tuple[ConditionStatus, str, str] | None:
-    """Whether replicas follow metrics, by which of them, and whose; None without autoscaling."""
+    """Whether stable's replicas follow metrics, and whose; None without autoscaling.
+
+    What is wrong with a candidate's metrics is said, too: while it has no traffic there may be none.
+    """
     if draft.desired.spec.autoscaling is None:
         return None
-    entries = draft.status.autoscaling
-    kind = ConditionType.SCALING_ACTIVE
-    facts = [(entry, each) for entry in entries for each in entry.conditions if each.type == kind]
-    failing = next(((entry, each) for entry, each in facts if each.status == "False"), None)
-    if failing is not None:
-        entry, condition = failing
-        return ConditionStatus.FALSE, condition.reason, f"{entry.revision}: {condition.message}"
-    if not facts:
+    told = {entry.revision: each for entry in draft.status.autoscaling for each in _active(entry)}
+    of_stable = told.pop(draft.status.stable or "", None)
+    if of_stable is None:
         return ConditionStatus.UNKNOWN, "NotYetComputed", "no pass of the autoscaler has looked at the metrics yet"
-    sources = sorted({entry.source for entry in entries if entry.source is not None})
-    known = f"; CPU and memory by {' and '.join(sources)}" if sources else ""
-    return ConditionStatus.TRUE, facts[0][1].reason, facts[0][1].message + known
+    sources = sorted({entry.source for entry in draft.status.autoscaling if entry.source is not None})
+    words = [of_stable.message]
+    words += [f"CPU and memory by {' and '.join(sources)}"] if sources else []
+    words += [f"{revision}: {each.message}" for revision, each in told.items() if each.status == "False"]
+    return ConditionStatus(of_stable.status), of_stable.reason, "; ".join(words)
+
+
+def _active(entry: AutoscalingStatus) -> tuple[ScalingCondition, ...]:
+    return tuple(each for each in entry.conditions if each.type == ConditionType.SCALING_ACTIVE)
 
 
 def _of_stable(draft: Draft, entry: RevisionStatus) -> AutoscalingStatus | None:
