@@ -345,3 +345,24 @@ def test_a_stable_that_gave_pods_to_the_candidate_is_seen_as_the_whole_that_it_w
         assert whole.told_of(first)["desired"] == 20
 
     run(test)
+
+
+def test_even_who_wants_no_window_sees_no_replicas_fall_with_the_traffic_that_moves() -> None:
+    async def test(whole: Autoscaled) -> None:
+        resource = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
+        autoscaling = {
+            "maxReplicas": 20,
+            "metrics": [{"type": "Resource", "resource": resource}],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
+        }
+        spec = {**SLOWLY, "autoscaling": autoscaling}
+        await deployed(whole, cores=7.0, **spec)
+        whole.deploy("2.0.0", **spec)
+        end = whole.time.now() + 20 * MINUTE
+        seen = await whole.seen(lambda: whole.stable, lambda: whole.time.now() >= end)
+        assert (whole.status()["version"], seen) == ("2.0.0", {10})
+        whole.load.cores["fraud"] = 3.5
+        await whole.minutes(0.5)
+        assert whole.stable == 5
+
+    run(test)
