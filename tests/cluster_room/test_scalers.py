@@ -20,7 +20,7 @@ BY_SCALE = {"subresource": "scale", "fieldsV1": HAS}
         (3, [{"manager": "user", "fieldsV1": HAS_NOT}, {"manager": "kubectl", **BY_SCALE}], False),
         (3, [{"manager": "kube-controller-manager", **BY_SCALE}, {"manager": "person", "fieldsV1": HAS}], True),
         (3, [{"manager": "user", "fieldsV1": HAS_NOT}], True),
-        (1, [{"manager": "user", "fieldsV1": HAS_NOT}], False),
+        (1, [{"manager": "user", "fieldsV1": HAS_NOT}], None),
         (3, None, False),
     ],
     ids=[
@@ -34,7 +34,7 @@ BY_SCALE = {"subresource": "scale", "fieldsV1": HAS}
     ],
 )
 def test_an_autoscaler_is_who_wrote_the_replicas_by_scale(
-    replicas: int, writers: list[dict[str, Any]] | None, *, autoscaled: bool
+    replicas: int, writers: list[dict[str, Any]] | None, *, autoscaled: bool | None
 ) -> None:
     manifest: dict[str, Any] = {"metadata": {}, "spec": {"replicas": replicas}}
     if writers is not None:

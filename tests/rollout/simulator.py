@@ -96,7 +96,7 @@ class Simulator:
     samples: float = 1000.0
     metrics: tuple[MetricStatus, ...] = ()
     accept_routes: bool = True
-    autoscaled: bool = False
+    autoscaled: bool | None = False
     """Whether an autoscaler has written the replicas through /scale."""
     advice: dict[str, Advice] = field(default_factory=dict)
     pod_seconds: float = 0.0

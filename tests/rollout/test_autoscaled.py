@@ -1,5 +1,6 @@
 """Replicas that follow metrics (`spec.autoscaling`): each version its own, and capacity for the weight that comes."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -325,6 +326,21 @@ def test_a_shortage_of_gpus_is_told_in_the_schedulers_words_and_nothing_else_bre
     world.pass_time(600)
     assert world.stable == new
     assert world.condition("Ready").status == "True"
+
+
+def test_so_is_a_quota_while_nothing_is_held_up_by_it() -> None:
+    world = Simulator(autoscaled(), pod_seconds=30)
+    world.pass_time(60)
+    old = world.stable
+    new = rolled_out(world)
+    world.pass_time(60)
+    world.advise(old, 4)
+    quota = "pods cannot be made: exceeded quota: gpus, requested: nvidia.com/gpu=1"
+    world.workloads[old] = replace(world.workloads[old], problem=quota)
+    world.settle()
+    assert f"2 of 4 pods of {old} are Ready: {quota}" in world.condition("Available").message
+    assert world.split[new] == 10
+    assert world.condition("Stalled").status == "False"
 
 
 def test_at_rest_too_and_no_time_counts_in_which_pods_come() -> None:

@@ -109,6 +109,40 @@ def test_beyond_80_percent_stable_says_too_little_of_the_whole(autoscaled: Simul
     assert autoscaled.pods == {old: 4, new: 4}
 
 
+def test_an_autoscaler_that_comes_down_to_the_default_is_not_taken_for_nobody(autoscaled: Simulator) -> None:
+    old = autoscaled.stable
+    new = roll_out(autoscaled, strategy=STEPS)
+    autoscaled.pass_time(350)
+    assert autoscaled.split == {old: 20, new: 80}
+    autoscaled.autoscaled = None
+    autoscaled.apply({**autoscaled.spec, "replicas": 1})
+    assert autoscaled.pods == {old: 4, new: 4}
+    autoscaled.pass_time(600)
+    assert handed_over(autoscaled) == [4]
+
+
+def test_where_nobody_says_anything_nobody_is_told_anything() -> None:
+    world = Simulator(manifest(replicas=None, strategy=STEPS), autoscaled=None)
+    world.settle()
+    world.apply(manifest("2.0.0", replicas=None, strategy=STEPS))
+    world.pass_time(100)
+    assert world.status.capacity is None
+    world.pass_time(600)
+    assert world.workloads[world.stable].replicas == 1
+    assert handed_over(world) == []
+
+
+def test_an_autoscaler_that_begins_in_the_middle_is_taken_to_speak_of_stables_share() -> None:
+    world = Simulator(manifest(replicas=None, strategy=STEPS), autoscaled=None)
+    world.settle()
+    old = world.stable
+    world.apply(manifest("2.0.0", replicas=None, strategy=STEPS))
+    new = world.status.candidate
+    world.pass_time(100)
+    hpa_sets(world, 2)
+    assert world.pods == {old: 4, new: 2}
+
+
 def test_a_person_who_scales_in_the_middle_is_heard_at_once(autoscaled: Simulator) -> None:
     old = autoscaled.stable
     new = roll_out(autoscaled, strategy=STEPS)

@@ -21,17 +21,17 @@ def owners_of_replicas(writers: Iterable[Object]) -> list[dict[str, Any]]:
     ]
 
 
-def is_autoscaled(manifest: Object) -> bool:
+def is_autoscaled(manifest: Object) -> bool | None:
     """Whether an autoscaler wrote `spec.replicas` last, through /scale.
 
     Of an object whose replicas nobody manages the API server does not note who writes them by /scale either, `kubectl
     scale` included. As every other way would be noted, replicas that nobody has and that are not the default came there
-    by /scale.
+    by /scale. Of the default that cannot be told (None): nobody said anything, or an autoscaler came down to it.
     """
     writers = manifest["metadata"].get("managedFields")
     if writers is None:
         return False
     owners = owners_of_replicas(writers)
     if not owners:
-        return bool(manifest["spec"].get("replicas", DEFAULT) != DEFAULT)
+        return True if manifest["spec"].get("replicas", DEFAULT) != DEFAULT else None
     return any(it.get("subresource") == "scale" and it.get("manager") not in PEOPLE for it in owners)

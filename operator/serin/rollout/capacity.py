@@ -50,7 +50,13 @@ def rebalances(draft: Draft) -> bool:
 
 def is_elastic(draft: Draft) -> bool:
     """Whether it is not a person who says how many pods there are."""
-    return draft.desired.spec.autoscaling is not None or draft.desired.autoscaled
+    return draft.desired.spec.autoscaling is not None or is_autoscaled(draft)
+
+
+def is_autoscaled(draft: Draft) -> bool:
+    """Whether an autoscaler of the user's on /scale says how many pods there are: as far as is known, or was before."""
+    known, capacity = draft.desired.autoscaled, draft.status.capacity
+    return known if known is not None else capacity is not None and capacity.replicas is not None
 
 
 def gives_back_in_moves(draft: Draft) -> bool:

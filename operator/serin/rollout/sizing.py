@@ -14,7 +14,7 @@ from serin.api.capacity_status import CapacityStatus
 from serin.api.names import API_VERSION, KIND
 from serin.api.status import Phase
 from serin.rollout.actions import WriteScale
-from serin.rollout.capacity import rebalances, recommended, scaling_of, whole, within_limits
+from serin.rollout.capacity import is_autoscaled, rebalances, recommended, scaling_of, whole, within_limits
 from serin.rollout.draft import Draft
 from serin.rollout.schedule import schedule
 
@@ -30,9 +30,9 @@ def decide_whole(draft: Draft) -> None:
     rolling, followed = draft.status.candidate is not None and draft.status.stable is not None, None
     if spec.autoscaling is not None:
         pods = _as_recommended(draft, spec.autoscaling)
-    elif draft.desired.autoscaled and rolling:
+    elif is_autoscaled(draft) and rolling:
         pods, followed = _as_raised(draft), spec.replicas
-    elif draft.desired.autoscaled and before is not None and before.replicas is not None:
+    elif is_autoscaled(draft) and before is not None and before.replicas is not None:
         # The rollout is over, and the autoscaler does not know yet what it came to.
         pods, followed = max(before.whole, spec.replicas), before.replicas
         followed = None if pods == spec.replicas else followed
@@ -65,7 +65,7 @@ def hand_back(draft: Draft) -> Iterator[WriteScale]:
     """
     pods, desired = whole(draft), draft.desired
     known = draft.status.capacity
-    if not desired.autoscaled or draft.status.candidate is not None or known is None or known.replicas is None:
+    if not is_autoscaled(draft) or draft.status.candidate is not None or known is None or known.replicas is None:
         return
     if draft.world.told.candidate is not None:
         return  # the status is written first, and the object is another one then
@@ -92,12 +92,19 @@ def _as_recommended(draft: Draft, autoscaling: Autoscaling) -> int:
 def _as_raised(draft: Draft) -> int:
     """The most that the autoscaler on /scale has asked for in this rollout, for the whole traffic."""
     asked, before = draft.desired.spec.replicas, draft.status.capacity
-    if before is None or before.replicas is None:
-        return max(asked, before.whole if before is not None else 0)
+    most = before.whole if before is not None else _had(draft)
+    last = before.replicas if before is not None and before.replicas is not None else most
     weight = _seen_weight(draft)
-    if asked <= before.replicas or weight > 100 - LEAST_SHARE:
-        return max(asked, before.whole)
-    return max(before.whole, -(-asked * 100 // (100 - weight)))
+    if asked <= last or weight > 100 - LEAST_SHARE:
+        return max(asked, most)
+    return max(most, -(-asked * 100 // (100 - weight)))
+
+
+def _had(draft: Draft) -> int:
+    """The pods of stable's that a person wrote, or that nobody did, when an autoscaler came in the middle."""
+    stable = draft.revision(draft.status.stable)
+    begins = draft.world.status.candidate is None
+    return draft.desired.spec.replicas if begins or stable is None else stable.replicas
 
 
 def _seen_weight(draft: Draft) -> int:

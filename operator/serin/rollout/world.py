@@ -20,7 +20,8 @@ from serin.workloads import Snapshot
 class Desired:
     """The ModelDeployment as its user wrote it.
 
-    autoscaled: whether `spec.replicas` was last written by an autoscaler, through /scale.
+    autoscaled: whether `spec.replicas` was last written by an autoscaler, through /scale; None: it is the default, and
+        either nobody said anything or an autoscaler came down to it.
     """
 
     owner: Owner
@@ -29,7 +30,7 @@ class Desired:
     resource_version: str
     finalizers: tuple[str, ...] = ()
     deleting_since: datetime | None = None
-    autoscaled: bool = False
+    autoscaled: bool | None = False
 
 
 @dataclass(frozen=True)
