@@ -156,12 +156,10 @@ def pods(*names: str, ready: str = "True") -> tuple[Pod, ...]:
     return tuple(Pod(name, ready=Readiness(ready, AT), started=AT) for name in names)
 
 
-def wanted(
-    *metrics: tuple[AutoscalingMetric, MetricSpec], revision: str = "5c9d7f4b6d", rollout: bool = False
-) -> Wanted:
+def wanted(*metrics: tuple[AutoscalingMetric, MetricSpec], revision: str = "5c9d7f4b6d") -> Wanted:
     """A revision of two pods."""
     model = ObjectKey("ml", "fraud")
-    return Wanted(model, revision, "1.0.0", "vllm", pods("a", "b"), metrics, in_rollout=rollout)
+    return Wanted(model, revision, "1.0.0", "vllm", pods("a", "b"), metrics)
 
 
 def found(*asked: Wanted, cluster: Cluster | None = None, prometheus: Prometheus | None = None) -> list[Found]:
@@ -237,18 +235,18 @@ def test_signals_of_presets_are_told_pod_by_pod_or_as_a_sum() -> None:
 
 def test_a_sum_without_a_pod_that_serves_is_no_sum() -> None:
     one_of_two = Prometheus(PodValues({"a": sample(2000)}))
-    (partly,) = found(wanted(RUNNING_IN_ALL, rollout=True), prometheus=one_of_two)
+    (partly,) = found(wanted(RUNNING_IN_ALL), prometheus=one_of_two)
     assert isinstance(partly.samples[0], Unavailable)
     assert partly.concurrency is None
-    starting = replace(wanted(RUNNING_IN_ALL, rollout=True), pods=(*pods("a"), *pods("b", ready="False")))
+    starting = replace(wanted(RUNNING_IN_ALL), pods=(*pods("a"), *pods("b", ready="False")))
     (whole,) = found(starting, prometheus=one_of_two)
     assert (whole.samples[0], whole.concurrency) == (ExternalValues((2000,)), 2.0)
 
 
-def test_requests_under_way_are_told_in_a_rollout_alone() -> None:
-    rolling, at_rest, otherwise = found(wanted(CPU, RUNNING, rollout=True), wanted(RUNNING), wanted(CPU, rollout=True))
-    assert (rolling.concurrency, at_rest.concurrency, otherwise.concurrency) == (5.0, None, None)
-    (unknown,) = found(wanted(RUNNING, rollout=True), prometheus=Prometheus(Unavailable("no answer")))
+def test_requests_under_way_are_told_where_replicas_follow_them_before_a_rollout_needs_to_know() -> None:
+    among_others, alone, not_followed = found(wanted(CPU, RUNNING), wanted(RUNNING), wanted(CPU))
+    assert (among_others.concurrency, alone.concurrency, not_followed.concurrency) == (5.0, 5.0, None)
+    (unknown,) = found(wanted(RUNNING), prometheus=Prometheus(Unavailable("no answer")))
     assert unknown == Found((Unavailable("no answer"),))
 
 

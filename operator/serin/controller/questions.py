@@ -39,7 +39,6 @@ class Wanted:
 
     version: the model's; server: the preset of its server.
     metrics: as they are written and as they are followed, in the order of the spec.
-    in_rollout: whether it is to be known how many requests are under way.
     """
 
     model: ObjectKey
@@ -48,7 +47,6 @@ class Wanted:
     server: str
     pods: tuple[Pod, ...]
     metrics: tuple[tuple[AutoscalingMetric, MetricSpec], ...]
-    in_rollout: bool = False
 
     @property
     def workload(self) -> Workload:

@@ -159,7 +159,7 @@ def _found(wanted: Wanted, answers: _Answers) -> Found:
     source = None
     if questions.resources(wanted):
         source = CADVISOR if answers.used is None else RESOURCE_METRICS
-    return Found(samples, source, _concurrency(wanted, answers) if wanted.in_rollout else None)
+    return Found(samples, source, _concurrency(wanted, answers))
 
 
 def _sample(wanted: Wanted, metric: AutoscalingMetric, followed: MetricSpec, answers: _Answers) -> Sample:

@@ -52,6 +52,7 @@ class Version:
     told: AutoscalingStatus | None = None
     advice: Advice | None = None
     passed_on: Advice | None = None
+    in_rollout: bool = False
 
     def remember(self, told: AutoscalingStatus | None, now: datetime) -> None:
         """Take up what stands in the status, if it is another's word than ours: a plan's, or that of a life before."""
@@ -76,7 +77,11 @@ class Version:
         self.history = recommendation.history
         self.advice = Advice(now, recommendation, self.spec, found.concurrency, found.source)
         unsettled = self.is_stable and recommendation.rescale
-        if not unsettled and self.passed_on is not None and _says_the_same(self.passed_on, self.advice):
+        if (
+            not unsettled
+            and self.passed_on is not None
+            and _says_the_same(self.passed_on, self.advice, under_way=self.in_rollout)
+        ):
             return False
         self.passed_on = self.advice
         return True
@@ -110,12 +115,15 @@ class Version:
         return recommend(self.spec, situation, self.history)
 
 
-def _says_the_same(before: Advice, after: Advice) -> bool:
-    """Whether a plan would do and tell the same."""
+def _says_the_same(before: Advice, after: Advice, *, under_way: bool) -> bool:
+    """Whether a plan would do and tell the same.
+
+    under_way: how many requests are matters, as it does in a rollout.
+    """
     return (
         _words(before) == _words(after)
         and all(map(_is_near, _numbers(before), _numbers(after)))
-        and _is_near_in_part(before.concurrency, after.concurrency)
+        and (not under_way or _is_near_in_part(before.concurrency, after.concurrency))
     )
 
 
@@ -176,6 +184,7 @@ class Scaled:
                 shares = _shares_at_first_sight(status, percent, now)
                 version = Version(entry.revision, is_stable, whole, entry.replicas, percent, shares)
             version.is_stable, version.percent, version.version = is_stable, percent, entry.version
+            version.in_rollout = self.in_rollout
             version.spec = whole if is_stable else replace(whole, min_replicas=max(1, whole.minimum))
             version.replicas = whole_of(status, spec) if is_stable else entry.replicas
             version.rebalances = percent < 100 and _is_rebalanced(spec, status)
@@ -193,7 +202,6 @@ class Scaled:
             self.server,
             book.of(self.key, version.revision),
             self._metrics,
-            in_rollout=self.in_rollout,
         )
 
     def _read(self, autoscaling: Autoscaling) -> AutoscalerSpec:
