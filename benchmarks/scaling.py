@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import scaling_plot
 from localcluster import LocalCluster
 from scaling_worlds import RIGHT, Told, World, by_one_autoscaler, by_serin, calibrated
-from scenarios.api import session_of
+from scenarios.api import eventually, session_of
 from scenarios.conftest import OperatorProcess
 from scenarios.images import MODEL_SERVER
 from scenarios.stage import NAME
@@ -44,8 +44,9 @@ def main() -> None:
         for name, one in measured(options.only or list(TITLES)):
             told[name] = one
             options.told.write_text(json.dumps({other: asdict(it) for other, it in told.items()}))
-    IMAGE.write_text(scaling_plot.svg({title: told[name] for name, title in TITLES.items()}))
-    print(scaling_plot.table({title: told[name] for name, title in TITLES.items()}))
+    shown = {title: told[name] for name, title in TITLES.items() if name in told}
+    IMAGE.write_text(scaling_plot.svg(shown))
+    print(scaling_plot.table(shown))
 
 
 def measured(names: Sequence[str]) -> Iterator[tuple[str, Told]]:
@@ -83,7 +84,9 @@ def by_serin_itself(world: World) -> Told:
         operator.start()
         try:
             told = by_serin(world)
-            world.stage.api.delete("ModelDeployment", NAME)
+            api = world.stage.api
+            api.delete("ModelDeployment", NAME)
+            eventually(lambda: api.get("ModelDeployment", NAME) is None, what="a model that is gone")
             return told
         finally:
             operator.stop()
