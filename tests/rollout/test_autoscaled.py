@@ -210,6 +210,21 @@ def test_by_littles_law_the_requests_under_way_say_what_the_next_weight_needs() 
     assert (entry.demand.weight, entry.demand.replicas, entry.demand.by) == (50, 10, DemandBy.LITTLES_LAW)
 
 
+def test_a_slower_version_keeps_the_pods_it_has_when_it_is_promoted() -> None:
+    limits = {"metrics": [RUNNING]}
+    world = following(limits=limits)
+    world.advise(world.stable, 5, concurrency=50.0)
+    new = rolled_out(world, limits=limits)
+    world.pass_time(400)
+    assert world.split[new] == 50
+    world.advise(new, 6, concurrency=50.0)
+    world.pass_time(300)
+    assert world.stable == new
+    # 100 requests under way are 15 pods of 7 each; five were enough for the version before.
+    assert world.workloads[new].replicas == 15
+    assert world.status.autoscaling[0].desired == 15
+
+
 def test_where_other_metrics_count_beside_the_requests_its_share_of_the_whole_is_the_least() -> None:
     limits = {"metrics": [RUNNING, CPU]}
     world = following(limits=limits)

@@ -140,6 +140,11 @@ def course_of(load: Load, revision: str) -> list[int]:
     return [count for count, before in zip(counts, [None, *counts], strict=False) if count != before]
 
 
+def is_right(load: Load, revision: str) -> bool:
+    """Whether only this version is left, with as many pods as it needs, or more by no more than the tolerance."""
+    return list(load.world.pods) == [revision] and 0.9 <= load.requests / TARGET / load.world.pods[revision] <= 1
+
+
 @pytest.fixture(params=["the user's on /scale", "Serin's"])
 def load(request: pytest.FixtureRequest) -> Iterator[Load]:
     """Either autoscaler."""
@@ -152,17 +157,16 @@ def load(request: pytest.FixtureRequest) -> Iterator[Load]:
 def test_a_rollout_at_full_load_changes_nothing_of_stable_and_nobody_is_fuller_than_meant(load: Load) -> None:
     old = load.world.stable
     new = roll_out(load)
-    load.pass_time(2100)
-    assert load.world.stable == new
+    while load.world.stable == old:
+        load.pass_time(PASS)
     assert course_of(load, old) == [10]
     assert load.fullest <= TARGET
     # What is promoted stays as large: nobody finds it too small, or too large.
     load.pass_time(1200)
-    assert load.world.pods == {new: 10}
+    assert is_right(load, new)
     # On its way up it never has fewer than before; the headroom of Little's law goes in the end.
-    *rising, last = course_of(load, new)
+    *rising, _ = course_of(load, new)
     assert rising == sorted(rising)
-    assert last == 10
     assert len([action for action in load.world.actions if isinstance(action, WriteScale)]) <= 1
 
 
@@ -178,7 +182,7 @@ def test_a_load_that_rises_in_the_middle_raises_both(load: Load) -> None:
     load.fullest = 0.0
     load.pass_time(3600)
     assert load.fullest <= TARGET
-    assert load.world.pods == {new: 16}
+    assert is_right(load, new)
 
 
 def test_a_rollback_in_the_middle_finds_stable_large_enough(load: Load) -> None:
@@ -208,4 +212,4 @@ def test_with_rebalance_nobody_is_fuller_than_meant_either(kind: type[Load]) -> 
     assert load.world.stable == new
     assert load.fullest <= TARGET
     load.pass_time(1200)
-    assert load.world.pods == {new: 10}
+    assert is_right(load, new)

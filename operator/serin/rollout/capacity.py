@@ -125,8 +125,12 @@ def prepared_weight(draft: Draft) -> int | None:
 def is_measured(draft: Draft) -> bool:
     """Whether the present weight has been there for long enough to be measured at."""
     before = draft.world.status
-    since = before.step.since if before.step is not None else None
-    return not before.weight or (since is not None and draft.now - since >= MEASURED_AFTER)
+    if not before.weight:
+        return True
+    step = before.step
+    if step is None or step.since is None or step.weight != before.weight:
+        return False
+    return draft.now - step.since >= MEASURED_AFTER
 
 
 def _by_requests(draft: Draft, autoscaling: Autoscaling, weight: int) -> int | None:

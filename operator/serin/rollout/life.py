@@ -8,7 +8,7 @@ from serin.rollout.draft import Draft
 from serin.rollout.rebalance import keep_stable, let_previous_go
 from serin.rollout.revisions import conclude, move_weight, reject, retire
 from serin.rollout.shifting import shifted
-from serin.rollout.sizing import note_rebalanced
+from serin.rollout.sizing import keep_size, note_rebalanced
 from serin.rollout.steps import progress
 from serin.rollout.waiting import deadline_passed, wait_for_pods, wait_for_route
 
@@ -99,6 +99,7 @@ def _take_role(draft: Draft) -> None:
     )
     draft.change(candidate.revision, role=Role.STABLE, keep_until=None)
     draft.set(stable=candidate.revision, version=candidate.version)
+    keep_size(draft, candidate.replicas)
     draft.leave_rollout(Phase.HEALTHY)
     draft.say("Promoted", f"version {candidate.version} ({candidate.revision}) is stable now")
 

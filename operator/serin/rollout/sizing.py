@@ -43,6 +43,17 @@ def decide_whole(draft: Draft) -> None:
     draft.set(capacity=CapacityStatus(whole=pods, replicas=followed, rebalanced=rebalanced) if told else None)
 
 
+def keep_size(draft: Draft, replicas: int) -> None:
+    """A version that is promoted may need more pods than the one before, for the same load: it keeps those it has.
+
+    From there on it is for the autoscaler, with its stabilization, to find that they are too many.
+    """
+    autoscaling, capacity = draft.desired.spec.autoscaling, draft.status.capacity
+    if autoscaling is not None and capacity is not None:
+        pods = within_limits(autoscaling, max(capacity.whole, replicas))
+        draft.set(capacity=capacity.model_copy(update={"whole": pods}))
+
+
 def note_rebalanced(draft: Draft) -> None:
     """Remember whether stable lacks pods that it gave up, whatever the spec says of it later."""
     stable, before = draft.revision(draft.status.stable), draft.status.capacity
