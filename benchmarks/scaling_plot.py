@@ -10,7 +10,7 @@ import numpy as np
 
 from scaling_worlds import CALM, Told
 
-OLD, NEW, FAILED = "1.0.0", "2.0.0", "#c0392b"
+OLD, NEW, FAILED, BESIDE = "1.0.0", "2.0.0", "#c0392b", "#999999"
 COLORS = {OLD: "#1f4e79", NEW: "#1e8449"}
 WORDS = {OLD: "old version", NEW: "new version"}
 LABELS = ("new version's\nweight, %", "replicas", "99th percentile, s", "failed, % of requests")
@@ -41,6 +41,7 @@ def svg(told: Mapping[str, Told]) -> str:
             for version, color in COLORS.items():
                 _steps(replicas, [(at, counts.get(version, 0)) for at, counts in one.replicas], end(one), color=color)
                 late.plot(*_percentiles(one, version), color=color, linewidth=1.2, label=WORDS[version])
+            late.plot(*_beside(one), color=BESIDE, linewidth=0.8, label="a pod beside, idle")
             failed.bar(*_failures(one), width=BIN, align="edge", color=FAILED)
             for panel in panels[:, column]:
                 panel.set_xlim(-CALM, end(one))
@@ -57,15 +58,15 @@ def svg(told: Mapping[str, Told]) -> str:
 def table(told: Mapping[str, Told]) -> str:
     """The numbers, in Markdown."""
     lines = [
-        "| | requests | failed | p99 of the old version over its own | of the new one | most pods | fewest pods |",
+        "| | requests | failed | p99 of the old version over its own | of the new one | of a pod beside | most pods |",
         "|---|---|---|---|---|---|---|",
     ]
     for title, one in told.items():
         during = [it for it in one.answers if 0 <= it[0] <= over(one)]
         totals = [sum(counts.values()) for at, counts in one.replicas if at >= 0]
         failed = sum(it[3] for it in during)
-        ratios = " | ".join(f"{ratio(one, version):.2f}" for version in COLORS)
-        lines.append(f"| {title} | {len(during)} | {failed} | {ratios} | {max(totals)} | {min(totals)} |")
+        ratios = " | ".join(f"{it:.2f}" for it in (ratio(one, OLD), ratio(one, NEW), of_the_machine(one)))
+        lines.append(f"| {title} | {len(during)} | {failed} | {ratios} | {max(totals)} |")
     return "\n".join(lines)
 
 
@@ -79,6 +80,12 @@ def ratio(one: Told, version: str) -> float:
     else:
         calm, moved = (end(one) - CALM / 2, end(one)), (0.0, end(one) - CALM / 2)
     return _percentile(_took(one, version, moved)) / _percentile(_took(one, version, calm))
+
+
+def of_the_machine(one: Told) -> float:
+    """The same of the pod beside: where it is not about 1 the machine had other things to do, and nothing is shown."""
+    moved = [took for at, took in one.beside if 0 <= at < over(one)]
+    return _percentile(moved) / _percentile([took for at, took in one.beside if -CALM <= at < 0])
 
 
 def over(one: Told) -> float:
@@ -104,6 +111,11 @@ def _percentile(values: Sequence[float]) -> float:
 def _percentiles(one: Told, version: str) -> tuple[list[float], list[float]]:
     starts = list(_bins(one))
     return starts, [_percentile(_took(one, version, (at, at + 2 * BIN))) for at in starts]
+
+
+def _beside(one: Told) -> tuple[list[float], list[float]]:
+    starts = list(_bins(one))
+    return starts, [_percentile([took for at, took in one.beside if bin_ <= at < bin_ + 2 * BIN]) for bin_ in starts]
 
 
 def _failures(one: Told) -> tuple[list[float], list[float]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ import requests
 from localcluster import LocalCluster
 from scenarios.api import Api, Object, eventually
 from scenarios.diary import Diary
+from scenarios.load import Load
 from scenarios.stage import IMAGE, NAME, Stage, model
 
 RATE = 150.0
@@ -34,6 +36,8 @@ WEIGHTS, HOLD = (20, 50), 70.0
 CALM = 60.0
 """Seconds before the rollout, and after the last weight."""
 PORT = 8080
+BESIDE, BESIDE_RATE = "beside", 20.0
+"""A pod that is asked beside the model, and how often a second: with the latency of the old version."""
 DOWN_AT_ONCE = {"scaleDown": {"stabilizationWindowSeconds": 15}}
 
 
@@ -43,11 +47,13 @@ class Told:
 
     answers: when, how long it took in seconds, by which version ("" if by none), and whether it failed.
     replicas: when, and how many of each version. weights: when, and the percentage of the new version.
+    beside: when, and how long a request took to a pod that nobody else asks: what the machine and the proxy do.
     """
 
     answers: list[tuple[float, float, str, bool]] = field(default_factory=list)
     replicas: list[tuple[float, dict[str, int]]] = field(default_factory=list)
     weights: list[tuple[float, int]] = field(default_factory=list)
+    beside: list[tuple[float, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -171,26 +177,40 @@ def _told(world: World, settle: Callable[[], None], roll_out: Callable[[], None]
     stage, told = world.stage, Told()
     deployments = Diary(world.connection, "Deployment", world.namespace)
     routes = Diary(world.connection, "HTTPRoute", world.namespace)
-    with deployments, routes, stage.load(RATE) as load:
-        load.longest = 1200
+    beside = _idle(world)
+    with deployments, routes, stage.load(RATE) as load, Load(stage.gateway_url, beside, BESIDE_RATE) as other:
+        load.longest = other.longest = 1200
         settle()
         time.sleep(CALM)
         began, wall = time.monotonic(), datetime.now(UTC)
         roll_out()
         time.sleep(CALM)
+    told.beside = [(it.at - began, it.took) for it in other.answers]
     told.answers = [(it.at - began, it.took, it.version, it.status != 200) for it in load.answers]
+    versions: dict[str, str] = {}
     for page in deployments.pages:
-        counts: dict[str, int] = {}
-        for it in page.objects.values():
-            number = it["spec"]["template"]["metadata"]["labels"]["serin.dev/version"]
-            counts[number] = counts.get(number, 0) + it["spec"]["replicas"]
-        told.replicas.append(((page.at - wall).total_seconds(), counts))
+        counts: Counter[str] = Counter()
+        for name, it in page.objects.items():
+            versions[name] = it["spec"]["template"]["metadata"]["labels"]["serin.dev/version"]
+            counts[versions[name]] += it["spec"]["replicas"] if name != BESIDE else 0
+        told.replicas.append(((page.at - wall).total_seconds(), dict(counts)))
     for page in routes.pages:
-        for it in page.objects.values():
-            refs = it["spec"]["rules"][0]["backendRefs"]
-            weight = 100 - refs[0].get("weight", 1) if len(refs) > 1 else 0
-            told.weights.append(((page.at - wall).total_seconds(), weight))
+        if NAME in page.objects:
+            shares: Counter[str] = Counter()
+            for backend in page.objects[NAME]["spec"]["rules"][0]["backendRefs"]:
+                shares[versions[backend["name"]]] += backend.get("weight", 1)
+            told.weights.append(((page.at - wall).total_seconds(), 100 * shares["2.0.0"] // shares.total()))
     return told
+
+
+def _idle(world: World) -> str:
+    """A pod that has nothing to do but a few requests, and the host name that leads to it."""
+    api, labels, host = world.stage.api, {"app": BESIDE, "serin.dev/version": "1.0.0"}, f"{BESIDE}.{world.stage.host}"
+    api.apply(deployment(BESIDE, "1.0.0", {"app": BESIDE}, labels, 1))
+    api.apply(service(BESIDE, {"app": BESIDE}))
+    api.apply(route(host, {BESIDE: 100}, name=BESIDE))
+    eventually(lambda: ready(api, BESIDE) == 1, what="a pod beside")
+    return host
 
 
 def environment(number: str) -> list[Object]:
@@ -234,14 +254,14 @@ def service(name: str, selector: Object) -> Object:
     }
 
 
-def route(host: str, weights: dict[str, int]) -> Object:
+def route(host: str, weights: dict[str, int], *, name: str = NAME) -> Object:
     """Who gets how much."""
-    backends = [{"name": name, "port": 80, "weight": weight} for name, weight in weights.items()]
+    backends = [{"name": backend, "port": 80, "weight": weight} for backend, weight in weights.items()]
     parents = [{"name": "serin", "namespace": "serin-gateway"}]
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": NAME},
+        "metadata": {"name": name},
         "spec": {"hostnames": [host], "parentRefs": parents, "rules": [{"backendRefs": backends}]},
     }
 
