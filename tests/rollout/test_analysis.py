@@ -146,3 +146,33 @@ def test_whoever_resumes_after_max_duration_grants_it_once_more(healthy: Simulat
     assert phase_of(healthy) is Phase.PROGRESSING
     healthy.pass_time(200)
     assert phase_of(healthy) is Phase.PAUSED
+
+
+def test_it_is_granted_however_long_nobody_came_to_resume(healthy: Simulator) -> None:
+    roll_out(healthy, analysis={**ANALYSIS, "maxDuration": "10m"})
+    healthy.verdict = Verdict.HOLD
+    healthy.pass_time(601)
+    assert phase_of(healthy) is Phase.PAUSED
+    healthy.pass_time(12 * 3600)
+    healthy.ask("resume")
+    healthy.settle()
+    healthy.pass_time(590)
+    assert phase_of(healthy) is Phase.PROGRESSING
+    healthy.pass_time(20)
+    assert phase_of(healthy) is Phase.PAUSED
+
+
+def test_a_persons_pause_longer_than_max_duration_uses_nothing_of_it_up(healthy: Simulator) -> None:
+    roll_out(healthy, analysis={**ANALYSIS, "maxDuration": "10m"})
+    healthy.verdict = Verdict.HOLD
+    healthy.pass_time(300)
+    healthy.ask("pause")
+    healthy.settle()
+    healthy.pass_time(3600)
+    healthy.ask("resume")
+    healthy.settle()
+    assert phase_of(healthy) is Phase.PROGRESSING
+    healthy.pass_time(290)
+    assert phase_of(healthy) is Phase.PROGRESSING
+    healthy.pass_time(20)
+    assert phase_of(healthy) is Phase.PAUSED

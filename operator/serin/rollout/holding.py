@@ -2,6 +2,8 @@
 
 from serin.rollout.draft import Draft
 
+PAUSED = "Paused"
+
 
 def hold(draft: Draft, reason: str) -> None:
     """Stop the step's time; a hold for another reason is another hold."""
@@ -14,13 +16,20 @@ def hold(draft: Draft, reason: str) -> None:
         draft.set(step=step.model_copy(update={"held_since": draft.now, "held_reason": reason, "until": None}))
 
 
+def end_pause(draft: Draft) -> None:
+    """Nobody pauses the rollout any more: how long it was paused is known before anything else is decided."""
+    step = draft.status.step
+    if step is not None and step.held_reason == PAUSED:
+        release(draft)
+
+
 def release(draft: Draft) -> None:
     """Let the step's time run on."""
     step = draft.status.step
     if step is None or step.held_since is None:
         return
     held = (draft.now - step.held_since).total_seconds()
-    if step.held_reason == "Paused":
+    if step.held_reason == PAUSED:
         draft.set(paused_seconds=draft.status.paused_seconds + held)
     update = {"held_seconds": step.held_seconds + held, "held_since": None, "held_reason": None}
     draft.set(step=step.model_copy(update=update))

@@ -7,7 +7,7 @@ from serin.api.spec import OnInconclusive
 from serin.api.status import PausedStatus, Phase, StepKind, StepStatus, Verdict
 from serin.rollout.capacity import is_rebalancing
 from serin.rollout.draft import Draft
-from serin.rollout.holding import hold, release
+from serin.rollout.holding import PAUSED, end_pause, hold, release
 from serin.rollout.revisions import reject
 from serin.rollout.schedule import Schedule, Stage, schedule
 from serin.rollout.shifting import has_pods, keep_pods, shifted
@@ -29,10 +29,11 @@ def progress(draft: Draft) -> None:
         reject(draft, "AnalysisFailed", failure)
     elif _is_paused(draft):
         draft.set(phase=Phase.PAUSED)
-        hold(draft, "Paused")
+        hold(draft, PAUSED)
         keep_pods(draft)
     else:
         draft.set(phase=Phase.PROGRESSING)
+        end_pause(draft)
         step = draft.status.step
         if step is None or step.since is None:
             _shift(draft, stage)
