@@ -82,7 +82,7 @@ def test_the_closure_follows_what_is_required_and_no_extras() -> None:
 def test_the_operator_comes_without_tools_for_development() -> None:
     names = {it.metadata["Name"].lower() for it in pythonfiles.closure(operator_image().distributions)}
 
-    assert {"serin", "kopf", "kubernetes", "uvloop"} <= names
+    assert {"serin", "kopf", "kubernetes"} <= names
     assert not {"pytest", "mypy", "ruff", "hypothesis", "scikit-learn", "cryptography"} & names
 
 

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import uvloop
 from kubernetes.aio.client import Configuration
 from prometheus_client import CollectorRegistry
 
@@ -36,8 +35,7 @@ def main() -> int:
         configure_logs(settings)
         gc.freeze()  # what was imported stays
         gc.set_threshold(*COLLECTION_THRESHOLDS)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings))
+        asyncio.run(_run(settings))
     except (SettingsError, ConnectionSettingsError) as error:
         print(f"serin-operator: {error}", file=sys.stderr)  # noqa: T201 - it stops before there is a log
         return WRONG_SETTING
