@@ -21,11 +21,17 @@ LATE = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Moment:
-    """At a moment: the weight of a version in the route, and its Ready pods."""
+    """At a moment: the weight of a version in the route, its Ready pods, and how many carry the whole traffic."""
 
     at: datetime
     weight: int
     ready: int
+    whole: int
+
+    @property
+    def suffices(self) -> bool:
+        """Whether the version has the pods of its share."""
+        return self.ready >= -(-self.whole * self.weight // 100)
 
 
 class Course:
@@ -81,7 +87,8 @@ class Course:
             if route is None:
                 continue
             ready = max(len(ready_pods(pods, revision)) for pods in self.pods.at(page.at, LATE))
-            yield Moment(page.at, weight(route, revision), ready)
+            known = (next(self.models.at(page.at))[NAME].get("status") or {}).get("capacity") or {}
+            yield Moment(page.at, weight(route, revision), ready, known.get("whole", 0))
 
     def when(self, revision: str, least: int) -> datetime:
         """When a revision first had so much weight in the route."""
