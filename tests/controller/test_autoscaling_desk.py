@@ -24,7 +24,9 @@ from serin.controller.pods import PodBook
 from serin.controller.questions import Wanted
 from serin.controller.sampling import Found, Sampler
 from serin.metrics import AutoscalingMetrics, Meters
+from serin.metrics.loads import RATE_WINDOW, WINDOW
 from serin.metrics.provider import RangeQuery, Series
+from serin.rollout.capacity import MEASURED_AFTER
 from serin.scaling.remembered import remember
 from serin.scaling.samples import PodUsage, ResourceUsage, Unavailable
 
@@ -354,3 +356,8 @@ def test_five_hundred_cost_as_many_queries_as_one() -> None:
     one = asyncio.run(cost_of_a_pass(1))
     assert one == (4, 1)
     assert asyncio.run(cost_of_a_pass(500)) == one
+
+
+def test_what_is_measured_of_a_weight_holds_nothing_of_the_weight_before() -> None:
+    scrape = timedelta(seconds=15)
+    assert MEASURED_AFTER >= max(RATE_WINDOW, WINDOW) + scrape + SYNC_PERIOD

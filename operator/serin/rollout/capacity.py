@@ -11,8 +11,9 @@ from serin.rollout.draft import Draft
 from serin.scaling.capacity import Pods, pods_by_littles_law, pods_for, requests_at
 from serin.scaling.quantities import milli
 
-MEASURED_AFTER = timedelta(minutes=1)
-"""What is measured over windows speaks of the weight that there is, once it has been there for so long."""
+MEASURED_AFTER = timedelta(minutes=2, seconds=30)
+"""What is measured over windows speaks of the weight that there is, once it has been there for so long: the longest
+window (`serin.metrics.loads`), a scrape before it and a pass of the autoscaler after it."""
 
 
 def whole_of(status: ModelDeploymentStatus, spec: ModelDeploymentSpec) -> int:
