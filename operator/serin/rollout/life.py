@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from serin.api.status import Outcome, Phase, RevisionStatus, Role
-from serin.rollout.capacity import gives_back_in_moves, is_rebalancing, pods_of, whole
+from serin.rollout.capacity import gives_back_in_moves, is_rebalancing, whole
 from serin.rollout.draft import Draft
 from serin.rollout.rebalance import keep_stable, let_previous_go
 from serin.rollout.revisions import conclude, move_weight, reject, retire
@@ -126,7 +126,9 @@ def _roll_back(draft: Draft) -> None:
 
 def _is_back(draft: Draft, candidate: RevisionStatus) -> bool:
     """Whether stable has all the traffic again; a candidate without any pod that answers gives it up at once."""
-    if pods_of(draft, candidate).ready > 0:
+    workload = draft.workload(candidate.revision)
+    # Ready ones count although its size was just changed: that is not known to be none.
+    if workload is not None and workload.ready > 0:
         return shifted(draft, weight=0)
     move_weight(draft, 0)
     return True
