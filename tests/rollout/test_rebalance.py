@@ -1,11 +1,13 @@
 """`capacity: Rebalance`: traffic moves together with its pods, and nobody ever lacks any for what it has."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rollout.simulator import ANALYSIS, NO_ROOM, Simulator, manifest, phase_of, roll_out
 from serin.api.status import Outcome, Phase, Role, Verdict
+from serin.rollout import plan
 from serin.scaling.capacity import pods_for
 
 STEPS = [{"weight": 25, "hold": "1m"}, {"weight": 75, "hold": "1m"}]
@@ -130,6 +132,17 @@ def test_a_candidate_without_any_pod_that_answers_gives_its_traffic_up_at_once()
     world.settle()
     assert world.split == {old: 100, new: 0}
     assert world.pods[old] == 4
+
+
+def test_a_candidate_whose_size_was_just_changed_is_not_one_without_pods() -> None:
+    world = rebalancing(surge=None)
+    old = world.stable
+    new = roll_out(world, strategy=strategy())
+    world.pass_time(110)
+    world.ask("abort")
+    world.workloads[new] = replace(world.workloads[new], settled=False)
+    decided = plan(world.world())
+    assert {entry.revision: entry.weight for entry in decided.status.revisions} == {old: 25, new: 75}
 
 
 def test_a_new_revision_in_the_middle_waits_until_the_one_before_has_given_its_traffic_back() -> None:
