@@ -210,6 +210,22 @@ def test_by_littles_law_the_requests_under_way_say_what_the_next_weight_needs() 
     assert (entry.demand.weight, entry.demand.replicas, entry.demand.by) == (50, 10, DemandBy.LITTLES_LAW)
 
 
+def test_what_was_made_ready_for_a_weight_stays_until_the_weight_is_measured() -> None:
+    limits = {"metrics": [RUNNING]}
+    world = following(limits=limits)
+    world.advise(world.stable, 8, concurrency=210.0)
+    new = rolled_out(world, limits=limits)
+    assert world.split[new] == 10
+    assert world.pods[new] == 3
+    world.pass_time(100)
+    world.advise(new, 1, concurrency=3.0)
+    world.pass_time(40)
+    assert world.pods[new] == 3
+    world.pass_time(20)
+    world.advise(new, 1, concurrency=14.0)
+    assert world.pods[new] == 2
+
+
 def test_a_slower_version_keeps_the_pods_it_has_when_it_is_promoted() -> None:
     limits = {"metrics": [RUNNING]}
     world = following(limits=limits)

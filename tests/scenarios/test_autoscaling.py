@@ -64,8 +64,7 @@ def test_replicas_follow_the_load_and_a_candidate_has_its_pods_before_its_weight
     assert not load.lost
     # Little's law: a fifth of the five and a half under way, seven tenths of a request a pod.
     demands = [it["demand"] for status in course.statuses() for it in status["autoscaling"] if "demand" in it]
-    first = next(it for it in demands if it["weight"] == 20)
-    assert (first["replicas"], first["by"]) == (2, "LittlesLaw")
+    assert {it["replicas"] for it in demands if it["weight"] == 20} == {2}
     for revision in (old, new):
         assert [moment for moment in course.moments(revision) if not moment.suffices] == []
 

@@ -87,6 +87,7 @@ def demand(draft: Draft, weight: int) -> Demand:
     by_requests = _by_requests(draft, autoscaling, weight)
     if by_requests is not None and (by_requests > pods or _is_by_requests_alone(autoscaling)):
         pods, by = by_requests, DemandBy.LITTLES_LAW
+    pods = max(pods, _kept_until_measured(draft, autoscaling))
     return Demand(weight, min(max(pods, 1), autoscaling.max_replicas), by)
 
 
@@ -153,6 +154,14 @@ def _by_requests(draft: Draft, autoscaling: Autoscaling, weight: int) -> int | N
     if advice is None or advice.concurrency is None:
         return None
     return pods_by_littles_law(requests_at(advice.concurrency, share, weight), target)
+
+
+def _kept_until_measured(draft: Draft, autoscaling: Autoscaling) -> int:
+    """What the candidate has by its requests it keeps until they are measured at its weight: the ratio may be less."""
+    candidate = draft.revision(draft.status.candidate)
+    if candidate is None or _requests_per_pod(autoscaling) is None or is_measured(draft):
+        return 0
+    return candidate.replicas
 
 
 def _requests_per_pod(autoscaling: Autoscaling) -> float | None:
