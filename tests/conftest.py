@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,13 @@ ROOT = Path(__file__).resolve().parents[1]
 # A busy machine makes an example slow, not wrong.
 settings.register_profile("serin", deadline=None)
 settings.load_profile("serin")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin no long test after SERIN_NO_LONG_TEST_AFTER, in seconds since 1970: `.ci/run` has a time to keep."""
+    latest = os.environ.get("SERIN_NO_LONG_TEST_AFTER")
+    if latest and item.get_closest_marker("long") and time.time() > float(latest):
+        pytest.skip("no time is left for it in this run")
 
 
 @pytest.fixture(scope="session")
