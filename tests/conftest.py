@@ -63,6 +63,20 @@ def namespace(cluster: LocalCluster) -> Iterator[str]:
 
 
 @pytest.fixture
+def no_namespace_goes(cluster: LocalCluster) -> None:
+    """Wait until every namespace of the tests before is gone, for a test that restarts the API server.
+
+    One that starts does not know the CRDs yet: a namespace that goes then leaves its ModelDeployments behind for ever.
+    """
+    cluster.api.wait_for(
+        "the end of the namespaces that go",
+        "/api/v1/namespaces",
+        lambda it: all(each["status"]["phase"] == "Active" for each in it["items"]),
+        timeout=120,
+    )
+
+
+@pytest.fixture
 def kubectl(cluster: LocalCluster) -> Callable[..., str]:
     """`kubectl("get", "pods", input=…, check=…) -> stdout`, as the administrator."""
     return cluster.kubectl

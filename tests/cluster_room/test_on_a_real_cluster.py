@@ -100,6 +100,7 @@ def test_what_is_invalid_is_refused_with_the_field(with_crds: LocalCluster, name
     run(with_crds, test)
 
 
+@pytest.mark.usefixtures("no_namespace_goes")
 def test_the_reflector_survives_a_restart_of_the_api_server(cluster: LocalCluster, namespace: str) -> None:
     async def test(client: KubeClient) -> None:
         first = await client.apply(in_namespace(namespace, config_map("a", x="1")))

@@ -175,6 +175,7 @@ def test_prometheus_keeps_its_data_and_address_over_a_stop(cluster: LocalCluster
     assert samples(cluster, "min_over_time(timestamp(envoy_server_live)[1h:1s])")[0][1] == pytest.approx(before, abs=1)
 
 
+@pytest.mark.usefixtures("no_namespace_goes")
 def test_the_api_server_comes_back_with_everything(cluster: LocalCluster, namespace: str) -> None:
     cluster.apiserver.restart()
     assert cluster.api.get(f"/api/v1/namespaces/{namespace}")["status"]["phase"] == "Active"

@@ -87,6 +87,7 @@ def version(number: str, policy: Object | None) -> Object:
     return model(number, replicas=1, strategy=STEPS, analysis=policy, progressDeadline="1m")
 
 
+@pytest.mark.usefixtures("no_namespace_goes")
 def test_a_rollout_outlives_the_faults_of_its_control_plane(
     cluster: LocalCluster, far: FarOperator, stages: Callable[[int], list[Stage]]
 ) -> None:
