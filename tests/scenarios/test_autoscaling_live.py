@@ -6,7 +6,7 @@ import requests
 from localcluster import LocalCluster
 from scenarios.hpa_live import live
 
-pytestmark = [pytest.mark.cluster, pytest.mark.scenario, pytest.mark.long, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.cluster, pytest.mark.scenario, pytest.mark.explore, pytest.mark.timeout(420)]
 
 
 def test_it_says_at_each_pass_what_the_autoscaler_of_the_cluster_does(
