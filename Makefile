@@ -55,6 +55,7 @@ test-more: setup ## the long tests
 
 .PHONY: explore
 explore: setup ## live random lives, and die in many more moments: to find what no test has thought of
+	PYTHONPATH=hack $(BIN)/python -m localcluster build core metrics-server
 	$(BIN)/pytest -m explore
 
 .PHONY: crds
