@@ -13,10 +13,9 @@ from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus
 from serin.cli.manifests import read_documents
 from serin.cli.problems import UnusableInputError
-from serin.cli.target import DEFAULT_NAMESPACE
 from serin.cli.validity import is_ours
 from serin.cluster.client import KubeClient
-from serin.cluster.connect import load_configuration
+from serin.cluster.connect import DEFAULT_NAMESPACE, load_configuration
 from serin.cluster.errors import ClusterError
 from serin.cluster.metrics import ClientMetrics
 from serin.cluster.resources import MODEL_DEPLOYMENT, ObjectKey

@@ -8,9 +8,8 @@ from serin.api.spec import Analysis, ModelDeploymentSpec
 from serin.cli.manifests import Document, read_documents
 from serin.cli.problems import UnusableInputError
 from serin.cli.validity import found_objects, invalid, is_ours
+from serin.cluster.connect import DEFAULT_NAMESPACE
 from serin.rollout.schedule import Schedule, schedule
-
-DEFAULT_NAMESPACE = "default"
 
 
 @dataclass(frozen=True)

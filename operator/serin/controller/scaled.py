@@ -13,7 +13,7 @@ from serin.cluster.resources import ObjectKey
 from serin.controller.pods import PodBook
 from serin.controller.questions import Wanted
 from serin.controller.sampling import Found
-from serin.rollout.capacity import is_rebalancing, whole_of
+from serin.rollout.capacity import lacks_pods, whole_of
 from serin.rollout.world import Advice
 from serin.scaling.asked import asked
 from serin.scaling.autoscaler import recommend
@@ -187,7 +187,7 @@ class Scaled:
             version.in_rollout = self.in_rollout
             version.spec = whole if is_stable else replace(whole, min_replicas=max(1, whole.minimum))
             version.replicas = whole_of(status, spec) if is_stable else entry.replicas
-            version.rebalances = percent < 100 and _is_rebalanced(spec, status)
+            version.rebalances = percent < 100 and lacks_pods(spec, status)
             version.shares = version.shares.then(percent, now, moving=_is_moving(status))
             version.remember(told.get(entry.revision), now)
             versions[entry.revision] = version
@@ -221,10 +221,6 @@ def _scaled_entries(status: ModelDeploymentStatus) -> list[RevisionStatus]:
         for entry in status.revisions
         if entry.revision == status.stable or (entry.revision == candidate and entry.replicas > 0)
     ]
-
-
-def _is_rebalanced(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> bool:
-    return is_rebalancing(spec) or (status.capacity is not None and status.capacity.rebalanced)
 
 
 def _percent(status: ModelDeploymentStatus, *, is_stable: bool) -> int:

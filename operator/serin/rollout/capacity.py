@@ -8,6 +8,7 @@ from serin.api.autoscaling_status import AutoscalingStatus, DemandBy
 from serin.api.spec import Autoscaling, Capacity, ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus, Phase, RevisionStatus
 from serin.rollout.draft import Draft
+from serin.rollout.world import Advice
 from serin.scaling.capacity import Pods, pods_by_littles_law, pods_for, requests_at
 from serin.scaling.quantities import milli
 
@@ -46,7 +47,12 @@ def rebalances(draft: Draft) -> bool:
     status = draft.status
     if status.candidate is None or status.stable is None:
         return False
-    return is_rebalancing(draft.desired.spec) or (status.capacity is not None and status.capacity.rebalanced)
+    return lacks_pods(draft.desired.spec, status)
+
+
+def lacks_pods(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> bool:
+    """Whether stable may have fewer pods than carry the whole traffic: it is asked to, or has not got them back."""
+    return is_rebalancing(spec) or (status.capacity is not None and status.capacity.rebalanced)
 
 
 def is_elastic(draft: Draft) -> bool:
@@ -95,10 +101,16 @@ def recommended(draft: Draft, revision: str) -> int:
     """The replicas that the autoscaler says this revision needs on its own; 0 if it says nothing."""
     if draft.desired.spec.autoscaling is None:
         return 0
-    advice, known = draft.world.scaling.get(revision), scaling_of(draft, revision)
-    if advice is not None and (known is None or advice.at > known.at):
+    advice, known = news_of(draft, revision), scaling_of(draft, revision)
+    if advice is not None:
         return advice.recommendation.replicas
     return known.desired if known is not None else 0
+
+
+def news_of(draft: Draft, revision: str | None) -> Advice | None:
+    """What the autoscaler says of a revision, if it was not heeded yet."""
+    advice, known = draft.world.scaling.get(revision or ""), scaling_of(draft, revision)
+    return advice if advice is not None and (known is None or advice.at > known.at) else None
 
 
 def scaling_of(draft: Draft, revision: str | None) -> AutoscalingStatus | None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from serin.api.autoscaling_status import AutoscalingStatus, DemandBy, DemandStatus, ScalingCondition
 from serin.api.status import ConditionStatus, Phase, RevisionStatus
-from serin.rollout.capacity import demand, is_rebalancing, prepared_weight, scaling_of, whole, whole_of
+from serin.rollout.capacity import demand, is_rebalancing, news_of, prepared_weight, scaling_of, whole, whole_of
 from serin.rollout.draft import Draft
 from serin.rollout.world import Advice
 from serin.scaling.afterwards import applied
@@ -49,7 +49,7 @@ def _active(entry: AutoscalingStatus) -> tuple[ScalingCondition, ...]:
 
 def _of_stable(draft: Draft, entry: RevisionStatus) -> AutoscalingStatus | None:
     """What it says of all the traffic."""
-    advice, known = _news(draft, entry.revision), scaling_of(draft, entry.revision)
+    advice, known = news_of(draft, entry.revision), scaling_of(draft, entry.revision)
     if entry.revision != draft.world.status.stable:
         return _inherited(draft, known, advice)
     pods, prepares = whole(draft), _demand_of_stable(draft)
@@ -65,7 +65,7 @@ def _of_stable(draft: Draft, entry: RevisionStatus) -> AutoscalingStatus | None:
 
 def _of_candidate(draft: Draft, entry: RevisionStatus) -> AutoscalingStatus | None:
     """What it says of the candidate's own share; what was done is that, or what the weight demands if that is more."""
-    advice, known, prepares = _news(draft, entry.revision), scaling_of(draft, entry.revision), _demand(draft)
+    advice, known, prepares = news_of(draft, entry.revision), scaling_of(draft, entry.revision), _demand(draft)
     if advice is None:
         return known and known.model_copy(update={"demand": prepares})
     said = advice.recommendation
@@ -86,12 +86,6 @@ def _inherited(draft: Draft, known: AutoscalingStatus | None, advice: Advice | N
     entry = known or before.model_copy(update={"revision": revision})
     pods = whole(draft)
     return entry.model_copy(update={"desired": pods, "current": pods, "history": before.history, "demand": None})
-
-
-def _news(draft: Draft, revision: str) -> Advice | None:
-    """What is said of a revision, if it was not heeded yet."""
-    advice, known = draft.world.scaling.get(revision), scaling_of(draft, revision)
-    return advice if advice is not None and (known is None or advice.at > known.at) else None
 
 
 def _demand(draft: Draft) -> DemandStatus | None:

@@ -14,7 +14,7 @@ from serin.api.capacity_status import CapacityStatus
 from serin.api.names import API_VERSION, KIND
 from serin.api.status import Phase
 from serin.rollout.actions import WriteScale
-from serin.rollout.capacity import is_autoscaled, rebalances, recommended, scaling_of, whole, within_limits
+from serin.rollout.capacity import is_autoscaled, news_of, rebalances, recommended, whole, within_limits
 from serin.rollout.draft import Draft
 from serin.rollout.schedule import schedule
 
@@ -88,10 +88,8 @@ def _as_recommended(draft: Draft, autoscaling: Autoscaling) -> int:
     """What the autoscaler says stable needs for all the traffic; no version is without pods while one is judged."""
     status = draft.status
     known, stable, candidate = whole(draft), status.stable, draft.revision(status.candidate)
-    pods = known
-    advice, last = draft.world.scaling.get(stable or ""), scaling_of(draft, stable)
-    if advice is not None and (last is None or advice.at > last.at):
-        pods = advice.recommendation.replicas
+    advice = news_of(draft, stable)
+    pods = known if advice is None else advice.recommendation.replicas
     if candidate is not None and candidate.weight == 100 and status.phase is not Phase.ROLLING_BACK:
         # It has the whole load, so that its own metrics speak of it.
         pods = max(pods, recommended(draft, candidate.revision))
