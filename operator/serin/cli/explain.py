@@ -8,7 +8,7 @@ from serin.cli.explain_scaling import scaling_as_json, scaling_as_text
 from serin.cli.output import say, say_json
 from serin.cli.problems import FINE, UnusableInputError
 from serin.cli.stored import Stored, from_cluster, from_files, key_in
-from serin.cluster.connect import current_namespace
+from serin.cluster.connect import DEFAULT_NAMESPACE, current_namespace
 
 DESCRIPTION = """\
 Say why a rollout is where it is: its versions, its step, what the analysis says of each metric, and
@@ -76,10 +76,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _read(options: argparse.Namespace) -> Stored:
-    namespace = options.namespace or current_namespace(options.kubeconfig)
-    key = None if options.name is None else key_in(options.name, namespace)
     if options.files:
+        key = None if options.name is None else key_in(options.name, options.namespace or DEFAULT_NAMESPACE)
         return from_files(options.files, key)
-    if key is None:
+    if options.name is None:
         raise UnusableInputError("which ModelDeployment? Write NAMESPACE/NAME, or -f FILE to read it from a file")
+    key = key_in(options.name, options.namespace or current_namespace(options.kubeconfig))
     return from_cluster(key, options.kubeconfig)
