@@ -86,7 +86,7 @@ def test_one_burst_rolls_nothing_back_and_the_same_for_confirm_ticks_does(stage:
         visit_pods(cluster, stage, "2.0.0", "/errors/0")
         stage.until("the burst in the counts", lambda it: errors(it).get("bad", 0) > 10)
         stage.stays("not rolled back", lambda it: it["weight"] == 50, seconds=6)
-        assert metric(stage.status, "error-rate")["verdict"] in {"Pass", "Hold"}
+        assert metric(stage.status, "error-rate")["verdict"] != "Fail"
         visit_pods(cluster, stage, "2.0.0", "/errors/1")
         status = stage.until_phase("Degraded", within=30)
     assert status["rejected"]["reason"] == "AnalysisFailed"
