@@ -16,7 +16,8 @@ def store(woken: list[ObjectKey]) -> Store:
 
 def route(version: int, backend: str) -> dict[str, Any]:
     metadata = {"namespace": "ml", "name": "front", "resourceVersion": str(version)}
-    return {"metadata": metadata, "spec": {"rules": [{"backendRefs": [{"name": backend}]}]}}
+    spec = {"rules": [{"backendRefs": [{"name": backend}]}]}
+    return {"apiVersion": HTTP_ROUTE.api_version, "kind": HTTP_ROUTE.kind, "metadata": metadata, "spec": spec}
 
 
 def labeled(version: int, model: str) -> dict[str, Any]:

@@ -205,6 +205,8 @@ def test_a_route_that_somebody_deletes_again_and_again_is_contested_too(rolling:
 def test_a_tool_that_applies_a_users_own_route_as_it_was_before_serin_is_named_too() -> None:
     backend = {"group": "", "kind": "Service", "name": "legacy", "port": 80, "weight": 1}
     own: dict[str, Any] = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
         "metadata": {"name": "mine", "namespace": OWNER.namespace, "resourceVersion": "1", "generation": 1},
         "spec": {"parentRefs": [{"name": "gateway"}], "rules": [{"backendRefs": [backend]}]},
     }

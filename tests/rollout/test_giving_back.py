@@ -43,7 +43,12 @@ def test_gives_a_route_of_the_users_own_back_and_drains_first() -> None:
 
 def test_somebody_elses_route_to_a_revision_is_left_alone_and_not_talked_about(healthy: Simulator) -> None:
     backend = {"name": service_of(healthy.stable), "port": 80}
-    rival = {"metadata": {"name": "rival", "generation": 1}, "spec": {"rules": [{"backendRefs": [backend]}]}}
+    rival = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "rival", "generation": 1},
+        "spec": {"rules": [{"backendRefs": [backend]}]},
+    }
     healthy.other_routes = [rival]
     said = len(healthy.notices)
     healthy.settle()

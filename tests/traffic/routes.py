@@ -1,11 +1,12 @@
 """Routes as users write them, and as the API server stores them."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from hypothesis import strategies as st
 
+from serin.traffic.gateway_api import read_routing
 from traffic.json_patch import apply_patch
 
 BACKEND = "fraud"
@@ -45,6 +46,12 @@ def accepted(document: dict[str, Any], *, at: int = 0) -> dict[str, Any]:
     ]
     parents = [{"parentRef": ref, "conditions": conditions} for ref in document["spec"]["parentRefs"]]
     return {**document, "status": {"parents": parents}}
+
+
+def read_split(document: dict[str, Any], services: Collection[str]) -> dict[str, int] | None:
+    """The split that a route has among the revisions' Services."""
+    routing = read_routing(document, services)
+    return None if routing is None else dict(routing.split)
 
 
 def walk(before: dict[str, Any], next_patch: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> dict[str, Any]:

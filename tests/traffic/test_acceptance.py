@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from serin.traffic.gateway_api import AcceptanceState, acceptance
+from serin.traffic.acceptance import AcceptanceState
+from serin.traffic.gateway_api import acceptance
 from traffic.routes import entry, route, rule
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
-from serin.traffic.gateway_api import cannot_give_back, edit_split, give_back, problems, read_split
+from serin.traffic.user_route import cannot_give_back, edit_split, give_back, problems
 from traffic.json_patch import TestFailedError, apply_patch
 from traffic.routes import (
     BACKEND,
@@ -17,6 +17,7 @@ from traffic.routes import (
     accepted,
     entry,
     header,
+    read_split,
     route,
     routes,
     rule,

@@ -75,6 +75,9 @@ EVENT = Resource("", "v1", "events", "Event")
 LEASE = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 HTTP_ROUTE = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 
+ROUTES = (HTTP_ROUTE,)
+"""The kinds in which a traffic provider writes: one for each row of `serin.traffic.providers`."""
+
 RESOURCES = (
     MODEL_DEPLOYMENT,
     ROLLOUT_ACTION,
@@ -85,7 +88,7 @@ RESOURCES = (
     POD,
     EVENT,
     LEASE,
-    HTTP_ROUTE,
+    *ROUTES,
 )
 
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}

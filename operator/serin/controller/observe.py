@@ -16,19 +16,21 @@ from serin.cluster.resources import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
     DEPLOYMENT,
-    HTTP_ROUTE,
     ROLLOUT_ACTION,
+    ROUTES,
     SERVICE,
     ObjectKey,
     key_of,
+    resource_of,
 )
 from serin.cluster.scalers import is_autoscaled
 from serin.controller.memo import Memo
 from serin.controller.notes import Notes
 from serin.controller.store import DIGEST, Store
 from serin.rollout.contest import writer_of
-from serin.rollout.split import route_name_of
+from serin.rollout.split import carrier_of_traffic, claim_of
 from serin.rollout.world import Advice, Desired, Judgement, Observed, Record, Request, Workload, World
+from serin.traffic.providers import provider_of
 from serin.workloads import config_map_references, deployment_problem, rejected_of, revision_of, snapshot_of
 
 logger = logging.getLogger(__name__)
@@ -108,12 +110,11 @@ def _observed(store: Store, desired: Desired) -> Observed:
     owner = desired.owner
     key = ObjectKey(owner.namespace, owner.name)
     notes = store.notes(key)
-    name = route_name_of(desired.spec, owner.name)
-    route = store.get(HTTP_ROUTE, ObjectKey(owner.namespace, name))
     taken = set(notes.taken())
-    made_by_us = desired.spec.traffic is not None and desired.spec.traffic.gateway_api.http_route is None
-    if route is not None and made_by_us and not is_controlled_by(route, owner.uid):
-        taken.add(("HTTPRoute", owner.name))
+    carrier = carrier_of_traffic(desired)
+    route = _route(store, desired)
+    if route is not None and not _is_ours(route, desired):
+        taken.add(carrier)
         route = None
     services = {
         item["metadata"]["name"]: item for item in store.children(key, SERVICE) if is_controlled_by(item, owner.uid)
@@ -140,8 +141,9 @@ def _observed(store: Store, desired: Desired) -> Observed:
         route=route,
         other_routes=tuple(
             item
-            for item in store.children(key, HTTP_ROUTE)
-            if desired.spec.traffic is None or item["metadata"]["name"] != name
+            for resource in ROUTES
+            for item in store.children(key, resource)
+            if (item["kind"], item["metadata"]["name"]) != carrier
         ),
         taken=frozenset(taken),
         invalid=notes.invalid(),
@@ -149,6 +151,23 @@ def _observed(store: Store, desired: Desired) -> Observed:
         contests=notes.contests,
         requests=tuple(_requests(store, key)),
     )
+
+
+def _route(store: Store, desired: Desired) -> Object | None:
+    """The object that the spec wants the traffic written in, whoever made it."""
+    claim = claim_of(desired)
+    if claim is None:
+        return None
+    provider = provider_of(claim.traffic)
+    resource = resource_of({"apiVersion": provider.API_VERSION, "kind": provider.KIND})
+    return store.get(resource, ObjectKey(desired.owner.namespace, provider.route_name(claim)))
+
+
+def _is_ours(route: Object, desired: Desired) -> bool:
+    """Whether we may write a route: it is the one that the user names, or one that we made."""
+    claim = claim_of(desired)
+    own = claim is not None and provider_of(claim.traffic).is_own(claim)
+    return own or is_controlled_by(route, desired.owner.uid)
 
 
 def _config_maps(store: Store, desired: Desired) -> dict[str, str]:

@@ -24,10 +24,10 @@ from serin.cluster.resources import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
     DEPLOYMENT,
-    HTTP_ROUTE,
     MODEL_DEPLOYMENT,
     POD,
     ROLLOUT_ACTION,
+    ROUTES,
     SERVICE,
     ObjectKey,
     Resource,
@@ -142,7 +142,7 @@ class Operator:
             self._reflector(SERVICE, transform=slim_writers, selector=MODEL_LABEL),
             self._reflector(CONTROLLER_REVISION, selector=MODEL_LABEL),
             self._reflector(CONFIG_MAP, transform=slim_config_map),
-            self._reflector(HTTP_ROUTE, transform=slim_writers, optional=True),
+            *(self._reflector(route, transform=slim_writers, optional=True) for route in ROUTES),
         ]
 
     @property

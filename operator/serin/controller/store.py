@@ -5,13 +5,24 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from serin.api.children import model_in
+from serin.api.children import Owner, model_in
 from serin.api.names import MODEL_LABEL
+from serin.api.spec import Traffic
 from serin.cluster.client import Object
 from serin.cluster.reflector import OnChange
-from serin.cluster.resources import CONFIG_MAP, HTTP_ROUTE, MODEL_DEPLOYMENT, ROLLOUT_ACTION, ObjectKey, Resource
+from serin.cluster.resources import (
+    CONFIG_MAP,
+    MODEL_DEPLOYMENT,
+    ROLLOUT_ACTION,
+    ROUTES,
+    ObjectKey,
+    Resource,
+    resource_of,
+)
 from serin.controller.memo import Memo
 from serin.controller.notes import Notes
+from serin.traffic.provider import Claim
+from serin.traffic.providers import provider_for, provider_of
 from serin.workloads import config_map_digest, config_map_references
 
 DIGEST = "digest"
@@ -191,10 +202,10 @@ def _owners(resource: Resource, key: ObjectKey, manifest: Object | None) -> set[
     if manifest is None or resource == MODEL_DEPLOYMENT:
         return set()
     if resource == ROLLOUT_ACTION:
-        names = {manifest["spec"].get("modelDeployment", "")}
-    elif resource == HTTP_ROUTE:
-        backends = (ref for rule in manifest["spec"].get("rules") or () for ref in rule.get("backendRefs") or ())
-        names = {model for ref in backends if (model := model_in(ref.get("name", "")))}
+        names: set[str | None] = {manifest["spec"].get("modelDeployment", "")}
+    elif resource in ROUTES:
+        labeled = (manifest["metadata"].get("labels") or {}).get(MODEL_LABEL)
+        names = {model_in(service) for service, _ in provider_for(manifest).backends(manifest)} | {labeled}
     else:
         names = {(manifest["metadata"].get("labels") or {}).get(MODEL_LABEL)}
     return {ObjectKey(key.namespace, name) for name in names if name}
@@ -206,7 +217,17 @@ def _interests(key: ObjectKey, manifest: Object) -> set[tuple[Resource, ObjectKe
     template = spec.get("template")
     references = config_map_references(template) if isinstance(template, dict) else ()
     interests = {(CONFIG_MAP, ObjectKey(key.namespace, reference.name)) for reference in references}
-    gateway = (spec.get("traffic") or {}).get("gatewayAPI") or {}
-    route = (gateway.get("httpRoute") or {}).get("name") or key.name
-    interests.add((HTTP_ROUTE, ObjectKey(key.namespace, route)))
-    return interests
+    interests |= {(resource, key) for resource in ROUTES}
+    route = _route(key, spec)
+    return interests | {route} if route is not None else interests
+
+
+def _route(key: ObjectKey, spec: Mapping[str, Any]) -> tuple[Resource, ObjectKey] | None:
+    """The object in which the traffic is written; None without a provider, or where nobody can read which."""
+    try:
+        traffic = Traffic.model_validate(spec.get("traffic"))
+    except ValueError:
+        return None
+    provider = provider_of(traffic)
+    name = provider.route_name(Claim(Owner(key.namespace, key.name, ""), traffic, port=0))
+    return resource_of({"apiVersion": provider.API_VERSION, "kind": provider.KIND}), ObjectKey(key.namespace, name)

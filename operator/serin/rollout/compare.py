@@ -1,4 +1,4 @@
-"""Comparing an object that is there with the one that we want."""
+"""Making an object that is there the one that we want."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,12 +10,3 @@ def applied(wanted: dict[str, Any], seen: Mapping[str, Any]) -> Apply:
     """Make what is seen what is wanted, unless it has changed: what a former leader sent may arrive late."""
     version = {key: seen["metadata"][key] for key in ("uid", "resourceVersion")}
     return Apply({**wanted, "metadata": {**wanted["metadata"], **version}})
-
-
-def has(seen: Any, wanted: Any) -> bool:
-    """Whether an object has what we want; what the API server or others added beside it does not count."""
-    if isinstance(wanted, dict):
-        return isinstance(seen, dict) and all(key in seen and has(seen[key], value) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        return isinstance(seen, list) and len(seen) == len(wanted) and all(map(has, seen, wanted))
-    return bool(seen == wanted)

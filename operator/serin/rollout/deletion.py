@@ -1,15 +1,15 @@
 """A ModelDeployment that is deleted gives the user's routes back, drains, and only then lets its pods go."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from serin.api.names import API_VERSION, FINALIZER, KIND
 from serin.rollout.actions import Action, Merge, Plan, Reference
 from serin.rollout.auditing import audit
 from serin.rollout.draft import Draft
 from serin.rollout.routes import give_back, held_routes, tell_what_is_lost
-from serin.traffic import gateway_api
+from serin.traffic.acceptance import AcceptanceState
+from serin.traffic.provider import Route
+from serin.traffic.providers import provider_for
 
 
 def plan_deletion(draft: Draft, since: datetime) -> Plan:
@@ -42,13 +42,13 @@ def first_of_all(draft: Draft) -> Plan:
     return _plan(draft, _finalizers(draft, [*draft.desired.finalizers, FINALIZER]))
 
 
-def _settled(draft: Draft, routes: list[Mapping[str, Any]]) -> bool:
+def _settled(draft: Draft, routes: list[Route]) -> bool:
     """Whether the Gateways know of it: then requests stop coming. A dead Gateway holds nobody up for ever."""
-    answers = [gateway_api.acceptance(route) for route in routes]
+    answers = [provider_for(route).acceptance(route) for route in routes]
     for answer in answers:
-        if answer.state is gateway_api.AcceptanceState.REFUSED:
+        if answer.state is AcceptanceState.REFUSED:
             draft.say("RouteNotAccepted", f"the route was given back, but: {answer.message}", "Warning")
-    return all(answer.state is not gateway_api.AcceptanceState.PENDING for answer in answers)
+    return all(answer.state is not AcceptanceState.PENDING for answer in answers)
 
 
 def _finalizers(draft: Draft, names: list[str]) -> Merge:

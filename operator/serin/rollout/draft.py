@@ -8,7 +8,7 @@ from serin.api.base import Model
 from serin.api.status import HistoryEntry, ModelDeploymentStatus, Outcome, Phase, RevisionStatus, Role
 from serin.rollout.actions import Notice, Reference
 from serin.rollout.contest import Contest, Target
-from serin.rollout.split import Settlement, settlement, wanted_split
+from serin.rollout.split import Settlement, settlement, wanted_routing
 from serin.rollout.world import Desired, Observed, Workload, World
 
 HISTORY_LIMIT = 10
@@ -36,7 +36,7 @@ class Draft:
         """Reason and message of what only a person can mend."""
         self.contests: dict[Target, Contest] = dict(world.observed.contests)
         """What others do to the objects that we write."""
-        self._settlements: dict[frozenset[tuple[str, int]], Settlement] = {}
+        self._settlements: dict[str, Settlement] = {}
 
     @property
     def desired(self) -> Desired:
@@ -116,11 +116,11 @@ class Draft:
         return workload is not None and workload.settled and workload.ready >= pods
 
     def settlement(self, status: ModelDeploymentStatus) -> Settlement:
-        """Whether the route carries the split that a status decides, looked at once for each split."""
-        split = frozenset(wanted_split(status, self.desired.owner.name).items())
-        if split not in self._settlements:
-            self._settlements[split] = settlement(self.world, status)
-        return self._settlements[split]
+        """Whether the route carries the split that a status decides, looked at once for each."""
+        wanted = repr(wanted_routing(self.desired, status))
+        if wanted not in self._settlements:
+            self._settlements[wanted] = settlement(self.world, status)
+        return self._settlements[wanted]
 
     def end(self, entry: RevisionStatus, outcome: Outcome, reason: str, message: str) -> None:
         """Write a rollout that ended into the history."""

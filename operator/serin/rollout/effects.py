@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from serin.api.children import revision_name
+from serin.api.compare import has
 from serin.api.names import REJECTED_ANNOTATION
 from serin.api.status import RevisionStatus, Role
 from serin.rollout.actions import (
@@ -16,7 +17,6 @@ from serin.rollout.actions import (
     Merge,
     Patch,
 )
-from serin.rollout.compare import has
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import Target, taken_name
 from serin.rollout.routes import leave_other_routes, write_route

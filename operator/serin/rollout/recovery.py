@@ -8,7 +8,8 @@ from serin.api.status import Phase, RevisionStatus, Role
 from serin.rollout.capacity import is_elastic, is_rebalancing
 from serin.rollout.draft import Draft
 from serin.rollout.revisions import take_back
-from serin.traffic import gateway_api, service
+from serin.traffic import service
+from serin.traffic.providers import provider_for
 
 
 def recover_status(draft: Draft) -> None:
@@ -21,7 +22,9 @@ def recover_status(draft: Draft) -> None:
         return
     name = draft.desired.owner.name
     services = {revision_name(name, revision): revision for revision in observed.records}
-    routed = (gateway_api.read_split(observed.route, services) if observed.route else None) or {}
+    route = observed.route
+    routing = provider_for(route).read_routing(route, services) if route else None
+    routed = routing.split if routing else {}
     split = {services[backend]: weight for backend, weight in routed.items() if backend in services}
     stable = _stable(draft, split)
     candidate = max((other for other in split if other != stable and split[other]), key=split.__getitem__, default=None)

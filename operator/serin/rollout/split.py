@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serin.api.children import revision_name
-from serin.api.spec import GatewayAPITraffic, ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus
 from serin.rollout.contest import Target
-from serin.rollout.world import World
-from serin.traffic import gateway_api, service
+from serin.rollout.world import Desired, World
+from serin.traffic import service
+from serin.traffic.acceptance import AcceptanceState
+from serin.traffic.provider import Claim
+from serin.traffic.providers import provider_of
+from serin.traffic.routing import Routing
 
 
 @dataclass(frozen=True)
@@ -29,33 +32,29 @@ class Settlement:
 
 
 def wanted_split(status: ModelDeploymentStatus, name: str) -> dict[str, int]:
-    """The decided weight, in percent, of each Service in the route."""
-    return {revision_name(name, entry.revision): entry.weight for entry in status.revisions if entry.weight is not None}
+    """The decided weight, in percent, of each Service in the route, in the order of their names."""
+    weights = {entry.revision: entry.weight for entry in status.revisions if entry.weight is not None}
+    return {revision_name(name, revision): weights[revision] for revision in sorted(weights)}
 
 
-def route_name_of(spec: ModelDeploymentSpec, name: str) -> str:
-    """The HTTPRoute that carries the traffic: the user's own, or one that bears the ModelDeployment's name."""
-    own = spec.traffic.gateway_api.http_route if spec.traffic else None
-    return own.name if own else name
+def wanted_routing(desired: Desired, status: ModelDeploymentStatus) -> Routing:
+    """All that the route shall say."""
+    return Routing(wanted_split(status, desired.owner.name))
 
 
-def route_name(world: World) -> str:
-    """The HTTPRoute that carries the traffic of this world's ModelDeployment."""
-    return route_name_of(world.desired.spec, world.desired.owner.name)
+def claim_of(desired: Desired) -> Claim | None:
+    """Where the user wants the traffic written; None without a provider."""
+    spec = desired.spec
+    return Claim(desired.owner, spec.traffic, spec.service.port) if spec.traffic is not None else None
 
 
-def replaced_backend(world: World) -> str:
-    """The backend of a user's own route whose place the revisions take."""
-    traffic = world.desired.spec.traffic
-    own = traffic.gateway_api.http_route if traffic else None
-    return (own.backend if own else None) or world.desired.owner.name
-
-
-def carrier_of_traffic(world: World) -> Target:
+def carrier_of_traffic(desired: Desired) -> Target:
     """The object that carries the traffic: the route, or without one the Service of the ModelDeployment's name."""
-    if world.desired.spec.traffic is None:
-        return "Service", world.desired.owner.name
-    return "HTTPRoute", route_name(world)
+    claim = claim_of(desired)
+    if claim is None:
+        return "Service", desired.owner.name
+    provider = provider_of(claim.traffic)
+    return provider.KIND, provider.route_name(claim)
 
 
 def settlement(world: World, status: ModelDeploymentStatus) -> Settlement:
@@ -63,13 +62,13 @@ def settlement(world: World, status: ModelDeploymentStatus) -> Settlement:
     wanted = wanted_split(status, world.desired.owner.name)
     if not wanted:
         return Settlement(settled=True)
-    contest = world.observed.contests.get(carrier_of_traffic(world))
+    contest = world.observed.contests.get(carrier_of_traffic(world.desired))
     if contest is not None and contest.is_restless(world.now):
         return Settlement(settled=False, message=contest.words)
-    traffic = world.desired.spec.traffic
-    if traffic is None:
+    claim = claim_of(world.desired)
+    if claim is None:
         return _service_settlement(world, wanted)
-    return _route_settlement(world, traffic.gateway_api, wanted)
+    return _route_settlement(world, claim, wanted_routing(world.desired, status))
 
 
 def _service_settlement(world: World, wanted: Mapping[str, int]) -> Settlement:
@@ -83,34 +82,29 @@ def _service_settlement(world: World, wanted: Mapping[str, int]) -> Settlement:
     return Settlement(settled=False, message=f"waiting for the Service {name} to select {carrier}")
 
 
-def _route_settlement(world: World, traffic: GatewayAPITraffic, wanted: Mapping[str, int]) -> Settlement:
-    name, route = route_name(world), world.observed.route
+def _route_settlement(world: World, claim: Claim, wanted: Routing) -> Settlement:
+    provider, route = provider_of(claim.traffic), world.observed.route
+    own, name = provider.is_own(claim), f"the {provider.KIND} {provider.route_name(claim)}"
     if route is None:
-        if traffic.http_route is not None:
-            return Settlement(settled=False, message=f"the HTTPRoute {name} is not there: create it", refused=True)
-        return Settlement(settled=False, message=f"waiting for the HTTPRoute {name} to be made")
-    if traffic.http_route is not None:
-        problem = gateway_api.problems(
-            route, replaced_backend(world), world.desired.spec.service.port, world.desired.owner.name
-        )
+        if own:
+            return Settlement(settled=False, message=f"{name} is not there: create it", refused=True)
+        return Settlement(settled=False, message=f"waiting for {name} to be made")
+    if own:
+        problem = provider.problems(route, claim)
         if problem:
             return Settlement(settled=False, message=problem, refused=True)
-    elif ("HTTPRoute", name) in world.observed.taken:
-        return Settlement(settled=False, message=f"the HTTPRoute {name} belongs to somebody else", refused=True)
-    split = gateway_api.read_split(route, wanted) or {}
-    carried = _with_traffic(split) == _with_traffic(wanted)
-    if split != dict(wanted):
-        return Settlement(settled=False, message=f"waiting for the HTTPRoute {name} to be written", carried=carried)
-    acceptance = gateway_api.acceptance(route)
-    if acceptance.state is gateway_api.AcceptanceState.ACCEPTED:
-        return Settlement(settled=True, accepted_at=gateway_api.accepted_at(route))
+    elif (provider.KIND, provider.route_name(claim)) in world.observed.taken:
+        return Settlement(settled=False, message=f"{name} belongs to somebody else", refused=True)
+    read = provider.read_routing(route, wanted.split) or Routing({})
+    carried = read.leads_as(wanted)
+    if read != wanted:
+        return Settlement(settled=False, message=f"waiting for {name} to be written", carried=carried)
+    acceptance = provider.acceptance(route)
+    if acceptance.state is AcceptanceState.ACCEPTED:
+        return Settlement(settled=True, accepted_at=provider.accepted_at(route))
     return Settlement(
         settled=False,
-        message=f"HTTPRoute {name}: {acceptance.message}",
-        refused=acceptance.state is gateway_api.AcceptanceState.REFUSED,
+        message=f"{provider.KIND} {provider.route_name(claim)}: {acceptance.message}",
+        refused=acceptance.state is AcceptanceState.REFUSED,
         carried=carried,
     )
-
-
-def _with_traffic(split: Mapping[str, int]) -> dict[str, int]:
-    return {name: weight for name, weight in split.items() if weight > 0}

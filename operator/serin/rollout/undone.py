@@ -10,11 +10,17 @@ from serin.api.children import revision_name
 from serin.rollout.actions import Action, Apply, Create, Patch
 from serin.rollout.contest import LONGEST_PAUSE, LONGEST_WITHOUT_PODS, Contest, Target, writer_of
 from serin.rollout.draft import Draft
-from serin.rollout.split import carrier_of_traffic, wanted_split
+from serin.rollout.split import carrier_of_traffic, claim_of, wanted_routing
+from serin.traffic.providers import PROVIDERS, provider_for, provider_of
 
 CONTESTED = "Contested"
-_KINDS = frozenset({"HTTPRoute", "Service", "Deployment"})
-_EVENTS = {"HTTPRoute": "RouteContested", "Service": "ServiceContested", "Deployment": "ReplicasContested"}
+_ROUTES = frozenset(provider.KIND for provider in PROVIDERS.values())
+_KINDS = _ROUTES | {"Service", "Deployment"}
+_EVENTS = {
+    **dict.fromkeys(_ROUTES, "RouteContested"),
+    "Service": "ServiceContested",
+    "Deployment": "ReplicasContested",
+}
 
 
 def heed_contests(draft: Draft) -> None:
@@ -31,7 +37,7 @@ def is_contested(draft: Draft) -> bool:
 
 def contested_traffic(draft: Draft) -> str | None:
     """What is said of the object that carries the traffic, if it is contested."""
-    contest = draft.contests.get(carrier_of_traffic(draft.world))
+    contest = draft.contests.get(carrier_of_traffic(draft.desired))
     return contest.words if contest is not None and contest.is_on(draft.now) else None
 
 
@@ -127,9 +133,9 @@ def _is_right(draft: Draft, target: Target, contest: Contest) -> None:
 
 def _aim(draft: Draft, target: Target, what: int) -> int:
     """What is decided about an object. A route gets there in several writes."""
-    if target[0] != "HTTPRoute":
+    if target[0] not in _ROUTES:
         return what
-    return hash(tuple(sorted(wanted_split(draft.status, draft.desired.owner.name).items())))
+    return hash(repr(wanted_routing(draft.desired, draft.status)))
 
 
 def _longest_pause(target: Target) -> timedelta:
@@ -172,9 +178,7 @@ def _seen(draft: Draft, target: Target) -> tuple[str | None, str]:
 
 
 def _weights(route: Mapping[str, Any]) -> str:
-    rules = route["spec"].get("rules") or ()
-    seen = {ref["name"]: ref.get("weight", 1) for rule in rules for ref in rule.get("backendRefs") or ()}
-    return _pairs(seen) or "none"
+    return _pairs(dict(provider_for(route).backends(route))) or "none"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
@@ -187,15 +191,14 @@ def _advice(draft: Draft, target: Target, writer: str) -> str:
         return "Aim autoscalers at the ModelDeployment: Serin owns the replicas of its revisions"
     if kind == "Service":
         return f"Take the Service out of what {writer} applies"
-    traffic = draft.desired.spec.traffic
-    if traffic is not None and traffic.gateway_api.http_route is None:
-        return (
-            f"Take the route out of what {writer} applies, or name a route of your own in "
-            "spec.traffic.gatewayAPI.httpRoute"
-        )
+    claim = claim_of(draft.desired)
+    provider = provider_of(claim.traffic) if claim is not None else None
+    if claim is None or provider is None or not provider.is_own(claim):
+        field = f", or name a route of your own in spec.{provider.FIELD}" if provider is not None else ""
+        return f"Take the route out of what {writer} applies{field}"
     return (
-        f"Have {writer} leave its backendRefs alone (Argo CD: ignoreDifferences with jqPathExpressions "
-        "['.spec.rules[].backendRefs'] and syncOptions [RespectIgnoreDifferences=true]), or let Serin make the route"
+        f"Have {writer} leave its weights alone (Argo CD: ignoreDifferences with jqPathExpressions "
+        f"['{provider.WEIGHTS}'] and syncOptions [RespectIgnoreDifferences=true]), or let Serin make the route"
     )
 
 

@@ -12,11 +12,9 @@ from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
 from serin.traffic.acceptance import AcceptanceState
 from serin.traffic.originals import Original, Originals, match, read_originals, restored, with_originals
 from serin.traffic.places import Ours, Place, find_places, is_service, rules_of, weight_of
+from serin.traffic.provider import JSONPatch
 from serin.traffic.route_status import acceptance
 from serin.traffic.split import apportion
-
-JSONPatch = list[dict[str, Any]]
-"""RFC 6902 operations. A failed `test` is answered by the API server with 422: read again, and try again."""
 
 _WHOLE = 100
 _MOST_BACKENDS = 16

@@ -1,0 +1,28 @@
+"""Which provider carries a ModelDeployment's traffic: the one table of them."""
+
+from collections.abc import Mapping
+
+from serin.api.spec import Traffic
+from serin.traffic import gateway_api
+from serin.traffic.provider import Provider, Route
+
+PROVIDERS: Mapping[str, Provider] = {"gateway_api": gateway_api}
+"""By the field of `spec.traffic` that asks for it."""
+
+
+def provider_of(traffic: Traffic) -> Provider:
+    """The provider that the user chose: exactly one of the fields is given."""
+    return next(provider for field, provider in PROVIDERS.items() if getattr(traffic, field) is not None)
+
+
+def provider_for(route: Route) -> Provider:
+    """The provider whose object this is.
+
+    Raises:
+        LookupError: it is none of any provider's.
+    """
+    kind = route.get("apiVersion"), route.get("kind")
+    found = next((each for each in PROVIDERS.values() if kind == (each.API_VERSION, each.KIND)), None)
+    if found is None:
+        raise LookupError(f"{kind} is no kind in which traffic is written")
+    return found
