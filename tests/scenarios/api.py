@@ -29,6 +29,7 @@ PATHS = {
     "Event": "api/v1/namespaces/{}/events",
     "CustomResourceDefinition": "apis/apiextensions.k8s.io/v1/customresourcedefinitions",
     "HorizontalPodAutoscaler": "apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
+    "PodDisruptionBudget": "apis/policy/v1/namespaces/{}/poddisruptionbudgets",
     "HTTPRoute": "apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes",
 }
 
@@ -90,6 +91,11 @@ class Api:
     def delete(self, kind: str, name: str) -> None:
         """Delete an object."""
         self._call("DELETE", self._path(kind, name))
+
+    def evict(self, pod: str) -> None:
+        """Evict a pod, as a drained node does: refused where that would break a PodDisruptionBudget."""
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+        self._call("POST", f"{self._path('Pod', pod)}/eviction", json=eviction)
 
     def delete_status(self, kind: str, name: str) -> None:
         """Take an object's status away, as a restore from a backup does."""

@@ -208,7 +208,7 @@ class Store:
             if "status" in sent:
                 after["status"] = duplicate(sent["status"])
             return after
-        after = duplicate(sent)
+        after = duplicate(sent) | {"apiVersion": kind.api_version, "kind": kind.kind}
         for key in ("uid", "creationTimestamp", "generation", "deletionTimestamp", "resourceVersion"):
             if key in before["metadata"]:
                 after["metadata"][key] = before["metadata"][key]
