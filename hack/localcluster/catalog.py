@@ -11,6 +11,8 @@ from pathlib import Path
 
 PROGRAMS_DIRECTORY = Path(__file__).parent / "programs"
 KUBERNETES_VERSION = "1.37.2"
+ISTIO_VERSION = "1.31.0"
+"""The release whose commit `programs/istio/go.mod` names: Istio's modules bear no tags."""
 STRIP = "-s -w"
 
 
@@ -101,6 +103,13 @@ GO_PROGRAMS = (
         "metrics-server", "metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server", group="metrics-server"
     ),
     GoProgram("kind", "kind", "sigs.k8s.io/kind", group="kind"),
+    GoProgram(
+        "istiod",
+        "istio",
+        "istio.io/istio/pilot/cmd/pilot-discovery",
+        linker_flags=f"{STRIP} -X istio.io/istio/pkg/version.buildVersion={ISTIO_VERSION}",
+        group="istio",
+    ),
     # A module of its own, though it is Kubernetes too: who changes it does not want the control plane built anew.
     GoProgram("hpa", "hpa", ".", group="hpa"),
 )
@@ -130,6 +139,9 @@ MODULE_FILES = (
         ("manifests/base/rbac.yaml",),
         group="metrics-server",
     ),
+    ModuleFiles(
+        "istio-crds", "istio", "istio.io/api", ("kubernetes/customresourcedefinitions.gen.yaml",), group="istio"
+    ),
 )
 
-GROUPS = ("core", "kwok", "kind", "hpa", "metrics-server")
+GROUPS = ("core", "kwok", "kind", "hpa", "metrics-server", "istio")

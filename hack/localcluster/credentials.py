@@ -31,6 +31,7 @@ USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "coredns": ("coredns", ()),
     "kwok": ("kwok", ()),
     "metrics-server": ("system:serviceaccount:kube-system:metrics-server", ()),
+    "istiod": ("istiod", ()),
 }
 """File name -> user and groups. Bindings of Contour, Prometheus and CoreDNS are in `manifests/access.yaml`."""
 

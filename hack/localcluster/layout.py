@@ -28,14 +28,23 @@ ENVOY_STATS_PORT = 8102
 CONTOUR_XDS_PORT = 8001
 KUBELET_PORT = 10250
 METRICS_SERVER_PORT = 4443
+ISTIOD_XDS_PORT = 15010
+ISTIO_GATEWAY_PORT = 8081
+ISTIO_GATEWAY_STATS_PORT = 15101
+ISTIO_SIDECAR_STATS_PORT = 15102
+ISTIO_MESH_PORT = 15081
 
 INSIDE_API = f"{NODE_ADDRESS}:{API_PORT}"
 GATEWAY_ADDRESS = f"{NODE_ADDRESS}:{GATEWAY_PORT}"
 """Envoy, as pods reach it."""
 PROMETHEUS_ADDRESS = f"{NODE_ADDRESS}:{PROMETHEUS_PORT}"
 """Prometheus, as pods reach it without DNS."""
+ISTIO_GATEWAY_ADDRESS = f"{NODE_ADDRESS}:{ISTIO_GATEWAY_PORT}"
+"""Istio's gateway, as pods reach it, once `start_istio` was called."""
+ISTIO_MESH_ADDRESS = f"127.0.0.1:{ISTIO_MESH_PORT}"
+"""The Envoy beside a client in the mesh; from inside it is that client's alone."""
 
-RELAYED = (INSIDE_API, GATEWAY_ADDRESS, PROMETHEUS_ADDRESS)
+RELAYED = (INSIDE_API, GATEWAY_ADDRESS, PROMETHEUS_ADDRESS, ISTIO_GATEWAY_ADDRESS, ISTIO_MESH_ADDRESS)
 """What is reachable from outside, each through a port of 127.0.0.1."""
 
 
@@ -89,6 +98,11 @@ class Layout:
     def control_socket(self) -> Path:
         """Socket of the supervisor."""
         return self.root / "control"
+
+    @property
+    def istio_targets(self) -> Path:
+        """The Envoys of Istio that Prometheus scrapes; there is none before `start_istio`."""
+        return self.configuration / "istio-targets.json"
 
     @property
     def lock(self) -> Path:

@@ -22,7 +22,7 @@ BUDGET: dict[str, Any] = {
 
 
 def evict_all(stage: Stage, version: str) -> list[str]:
-    """Evict each pod of a version as a drained node does; returns what was said each time that the budget forbade it."""
+    """Evict each pod of a version as a drained node does; returns what was said whenever the budget forbade it."""
     refusals: list[str] = []
     for name in stage.pods(version):
         eventually(partial(is_evicted, stage, name, refusals), what=f"the eviction of {name}")

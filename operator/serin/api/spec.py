@@ -18,7 +18,15 @@ from serin.api.own_metrics import Distribution, Mean, Ratio
 from serin.api.rules import Rule
 from serin.api.strategy import DEFAULT_STEPS, Canary, Capacity, Pause, Ramp, RampCurve, Step, Strategy
 from serin.api.template import PodTemplate
-from serin.api.traffic import GatewayAPITraffic, HTTPRouteReference, ParentReference, Traffic
+from serin.api.traffic import (
+    PROVIDERS,
+    GatewayAPITraffic,
+    HTTPRouteReference,
+    IstioTraffic,
+    ParentReference,
+    Traffic,
+    VirtualServiceReference,
+)
 
 __all__ = [
     "DEFAULT_STEPS",

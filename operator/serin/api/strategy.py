@@ -2,165 +2,37 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from serin.api.base import UNQUOTED, Duration, Model, at_least
+from serin.api.base import UNQUOTED, Duration, Model, at_least, matching
+from serin.api.canary import DEFAULT_STEPS, Canary, Step
 from serin.api.rules import Rule
 
-
-class RampCurve(StrEnum):
-    """How a ramp rises."""
-
-    LINEAR = "Linear"
-    EXPONENTIAL = "Exponential"
+HEADER_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"
+_LONG_ENOUGH = at_least("1s", "write at least 1s: what is over at once compares nothing")
 
 
-class Ramp(Model):
-    """A rise of the weight in eight equal pieces of time."""
+class StrategyType(StrEnum):
+    """The ways in which a new version comes."""
 
-    from_: Annotated[int, Field(alias="from", ge=1, le=100), UNQUOTED]
-    """The first weight, in percent."""
-    to: Annotated[int, Field(ge=1, le=100), UNQUOTED]
-    """The last weight, in percent."""
-    over: Annotated[Duration, at_least("1s", "write at least 1s; for no rise at all write a weight instead of a ramp")]
-    """How long the rise takes, outside pauses and holds."""
-    curve: RampCurve = RampCurve.LINEAR
-    """Linear: equal differences. Exponential: equal factors, careful at first."""
-
-    rules = (
-        Rule(
-            "self.to > self.from",
-            lambda ramp: ramp.to > ramp.from_,
-            "a ramp rises: write a to that is more than from",
-            field=".to",
-        ),
-    )
+    CANARY = "Canary"
+    BLUE_GREEN = "BlueGreen"
+    SHADOW = "Shadow"
 
 
-class Pause(Model):
-    """A stop on the way."""
-
-    duration: (
-        Annotated[
-            Duration,
-            at_least("1ms", "a pause of 0s is none: leave duration out to wait until somebody resumes"),
-        ]
-        | None
-    ) = None
-    """How long; until somebody resumes unless given."""
-
-
-class Step(Model):
-    """One step of a canary: exactly one of weight, ramp and pause."""
-
-    weight: Annotated[int, Field(ge=1, le=100), UNQUOTED] | None = None
-    """The candidate's share of the traffic, in percent."""
-    hold: Duration | None = None
-    """How long the weight is held at least, outside pauses and holds of the analysis."""
-    ramp: Ramp | None = None
-    """A gradual rise."""
-    pause: Pause | None = None
-    """A stop, timed or until resumed."""
-
-    rules = (
-        Rule(
-            "[has(self.weight), has(self.ramp), has(self.pause)].filter(given, given).size() == 1",
-            lambda step: sum(part is not None for part in (step.weight, step.ramp, step.pause)) == 1,
-            "a step is exactly one of weight, ramp and pause: write them as steps of their own, in order",
-        ),
-        Rule(
-            "!has(self.hold) || has(self.weight)",
-            lambda step: step.hold is None or step.weight is not None,
-            "hold belongs to a weight: write pause.duration for a pause, ramp.over for a ramp",
-            field=".hold",
-        ),
-    )
-
-    @property
-    def first_weight(self) -> int | None:
-        """The weight at its beginning; none if it leaves the weight as it is."""
-        return self.ramp.from_ if self.ramp else self.weight
-
-    @property
-    def last_weight(self) -> int | None:
-        """The weight at its end; none if it leaves the weight as it is."""
-        return self.ramp.to if self.ramp else self.weight
-
-
-DEFAULT_STEPS = (
-    Step(weight=5, hold=timedelta(minutes=5)),
-    Step(weight=25, hold=timedelta(minutes=5)),
-    Step(weight=50, hold=timedelta(minutes=5)),
-)
-
-
-def _never_falls(steps: tuple[Step, ...]) -> bool:
-    weight = 0
-    for step in steps:
-        if step.first_weight is not None and step.first_weight < weight:
-            return False
-        weight = step.last_weight or weight
-    return True
-
-
-def _ends_with_all(steps: tuple[Step, ...]) -> bool:
-    weighted = [step.last_weight for step in steps if step.last_weight is not None]
-    return 100 not in weighted[:-1]
-
-
-# Of any two steps the earlier (i, a) and the later (j, b); what stands for a missing weight always passes.
-_PAIRS = "self.all(i, a, self.all(j, b, i >= j || {condition}))"
-_LAST_OF_EARLIER = "a.?weight.orValue(a.?ramp.?to.orValue(0))"
-_FIRST_OF_LATER = "b.?weight.orValue(b.?ramp.?from.orValue({otherwise}))"
-
-
-class Canary(Model):
-    """A candidate that gets its traffic step by step."""
-
-    steps: Annotated[
-        tuple[Step, ...],
-        Field(min_length=1, max_length=32),
-        Rule(
-            _PAIRS.format(condition=f"{_LAST_OF_EARLIER} <= {_FIRST_OF_LATER.format(otherwise=100)}"),
-            _never_falls,
-            "weights never fall: write the steps in rising order",
-        ),
-        Rule(
-            _PAIRS.format(condition=f"{_LAST_OF_EARLIER} < 100 || {_FIRST_OF_LATER.format(otherwise=0)} == 0"),
-            _ends_with_all,
-            "weight 100 is the end: leave out the weights after it, or write less than 100 before them",
-        ),
-    ] = DEFAULT_STEPS
-    """The steps, in order; weights never fall. After the last one the candidate is promoted."""
-
-
-class Capacity(StrEnum):
-    """Where the pods of the candidate come from."""
-
-    SURGE = "Surge"
-    REBALANCE = "Rebalance"
-
-
-class Strategy(Model):
-    """How a new version replaces the old one."""
-
-    type: Literal["Canary"] = "Canary"
-    """Canary: step by step."""
-    canary: Canary = Canary()
-    """The steps of a canary."""
-    capacity: Capacity = Capacity.SURGE
-    """Surge: stable keeps all its pods until the promotion. Rebalance: it gives up those that its weight needs not."""
-    max_surge_replicas: Annotated[int, Field(ge=1, le=10_000), UNQUOTED] | None = None
-    """Rebalance: how many pods there may be beyond those that carry the traffic; any number unless given."""
-
-    rules = (
-        Rule(
-            "!has(self.maxSurgeReplicas) || self.capacity == 'Rebalance'",
-            lambda strategy: strategy.max_surge_replicas is None or strategy.capacity is Capacity.REBALANCE,
-            "with Surge stable keeps all its pods, so that the candidate's come on top: write capacity: Rebalance, or"
-            " leave maxSurgeReplicas out",
-            field=".maxSurgeReplicas",
-        ),
-    )
+HeaderValue = Annotated[
+    str,
+    Field(min_length=1, max_length=256),
+    matching(r"^[!-~]([ -~]*[!-~])?$", "write a header's value in plain ASCII, without spaces around it"),
+]
+Headers = Annotated[
+    dict[str, HeaderValue],
+    Field(min_length=1, max_length=4),
+    Rule(
+        f"self.all(name, name.matches(r'{HEADER_NAME}'))".replace("#$%&'*", '#$%&*'),
+        None,
+        "write the names of HTTP headers, such as X-Serin-Preview",
+    ),
+]

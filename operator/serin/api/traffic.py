@@ -1,5 +1,6 @@
 """`spec.traffic`: how weights reach the model servers."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -9,12 +10,23 @@ from serin.api.rules import Rule
 
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 HOST_NAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+MESH_HOST_NAME = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$"
+MESH_GATEWAY_NAME = (
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+)
 NAME_HELP = "write the object's name: lower case letters, digits and dashes, such as my-gateway"
+MESH_GATEWAY_HELP = "write the Gateway's name, before it its namespace where it is another one, such as infra/public"
 HOST_HELP = "write a host name without scheme and port, such as fraud.example.com or *.example.com"
+
+PROVIDERS: Mapping[str, str] = {"gatewayAPI": "gateway_api", "istio": "istio"}
+"""The fields of which exactly one is given, as written in YAML, and their names in Python."""
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253), matching(DNS_SUBDOMAIN, NAME_HELP)]
 LabelName = Annotated[str, Field(min_length=1, max_length=63), matching(DNS_LABEL, NAME_HELP)]
 HostName = Annotated[str, Field(min_length=1, max_length=253), matching(HOST_NAME, HOST_HELP)]
+MeshHostName = Annotated[str, Field(min_length=1, max_length=253), matching(MESH_HOST_NAME, HOST_HELP)]
+MeshGatewayName = Annotated[str, Field(min_length=1, max_length=317), matching(MESH_GATEWAY_NAME, MESH_GATEWAY_HELP)]
+RouteName = Annotated[str, Field(min_length=1, max_length=253)]
 
 
 class ParentReference(Model):
@@ -62,8 +74,67 @@ class GatewayAPITraffic(Model):
     )
 
 
-class Traffic(Model):
-    """How weights reach the model servers. Without it a new version takes over at once when it is Ready."""
+class VirtualServiceReference(Model):
+    """A user's own VirtualService: Serin edits weights in the place of one destination, and gives it back on deletion."""
 
-    gateway_api: Annotated[GatewayAPITraffic, Field(alias="gatewayAPI")]
+    name: ObjectName
+    """The VirtualService's name, in the ModelDeployment's namespace."""
+    backend: LabelName | None = None
+    """The Service whose place revisions take; the ModelDeployment's name unless given."""
+    routes: Annotated[tuple[RouteName, ...], Field(min_length=1, max_length=16)] | None = None
+    """The names of the HTTP routes in which they do; all that lead to the Service unless given."""
+
+
+class IstioTraffic(Model):
+    """Traffic by Istio: a VirtualService of the user's own, or one that Serin makes."""
+
+    virtual_service: VirtualServiceReference | None = None
+    """An existing VirtualService."""
+    hosts: Annotated[tuple[MeshHostName, ...], Field(min_length=1, max_length=16)] | None = None
+    """The hosts of the VirtualService that Serin makes: host names, or names of Services in the mesh."""
+    gateways: Annotated[tuple[MeshGatewayName, ...], Field(min_length=1, max_length=8)] | None = None
+    """Istio's Gateways that it is for, and `mesh` for the sidecars; the sidecars alone unless given."""
+
+    rules = (
+        Rule(
+            "has(self.virtualService) != has(self.hosts)",
+            lambda traffic: (traffic.virtual_service is None) != (traffic.hosts is None),
+            "set exactly one of virtualService (one of your own) and hosts (Serin makes the VirtualService)",
+        ),
+        Rule(
+            "!has(self.gateways) || !has(self.virtualService)",
+            lambda traffic: traffic.gateways is None or traffic.virtual_service is None,
+            "gateways belong to a VirtualService that Serin makes: leave them out, and set them in your own",
+            field=".gateways",
+        ),
+    )
+
+
+class Traffic(Model):
+    """How weights reach the model servers: exactly one provider.
+
+    Without it a new version takes over at once when it is Ready.
+    """
+
+    gateway_api: Annotated[GatewayAPITraffic | None, Field(alias="gatewayAPI")] = None
     """A Gateway API route."""
+    istio: IstioTraffic | None = None
+    """A VirtualService of Istio's."""
+
+    rules = (
+        Rule(
+            f"[{', '.join(f'has(self.{field})' for field in PROVIDERS)}].filter(given, given).size() == 1",
+            lambda traffic: len(traffic.given) == 1,
+            f"set exactly one of {', '.join(PROVIDERS)}",
+        ),
+    )
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The providers that are asked for, by their names in YAML."""
+        return tuple(field for field, name in PROVIDERS.items() if getattr(self, name) is not None)
+
+    @property
+    def provider(self) -> str:
+        """The provider, by its name in YAML."""
+        return self.given[0]
