@@ -12,6 +12,7 @@ from pydantic import Field
 from serin.api.analysis import Analysis, OnInconclusive
 from serin.api.autoscaling import Autoscaling
 from serin.api.base import DNS_LABEL, UNQUOTED, Boolean, Duration, Model, at_least, at_most, matching
+from serin.api.features import NEEDS, feature_rules
 from serin.api.metric import AnalysisMetric, MaxIncrease
 from serin.api.metric_kinds import Direction, Divergence, DriftOf, MetricAction, MetricKind, MetricName, MetricSource
 from serin.api.own_metrics import Distribution, Mean, Ratio
@@ -19,13 +20,12 @@ from serin.api.rules import Rule
 from serin.api.strategy import DEFAULT_STEPS, Canary, Capacity, Pause, Ramp, RampCurve, Step, Strategy
 from serin.api.template import PodTemplate
 from serin.api.traffic import (
-    PROVIDERS,
+    PROVIDERS_IN_WORDS,
     GatewayAPITraffic,
     HTTPRouteReference,
     IstioTraffic,
     ParentReference,
     Traffic,
-    VirtualServiceReference,
 )
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "DriftOf",
     "GatewayAPITraffic",
     "HTTPRouteReference",
+    "IstioTraffic",
     "Lineage",
     "MaxIncrease",
     "Mean",
@@ -159,13 +160,14 @@ class ModelDeploymentSpec(Model):
         Rule(
             "has(self.traffic) || !has(self.strategy)",
             lambda spec: spec.traffic is not None or spec.strategy is None,
-            "strategy needs traffic: set traffic.gatewayAPI, or leave strategy out",
+            f"strategy needs traffic: set traffic to one of {PROVIDERS_IN_WORDS}, or leave strategy out",
             field=".strategy",
         ),
         Rule(
             "has(self.traffic) || !has(self.analysis)",
             lambda spec: spec.traffic is not None or spec.analysis is None,
-            "analysis needs traffic: set traffic.gatewayAPI, or leave analysis out",
+            f"analysis needs traffic: set traffic to one of {PROVIDERS_IN_WORDS}, or leave analysis out",
             field=".analysis",
         ),
+        *feature_rules(NEEDS),
     )

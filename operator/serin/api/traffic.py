@@ -18,15 +18,15 @@ NAME_HELP = "write the object's name: lower case letters, digits and dashes, suc
 MESH_GATEWAY_HELP = "write the Gateway's name, before it its namespace where it is another one, such as infra/public"
 HOST_HELP = "write a host name without scheme and port, such as fraud.example.com or *.example.com"
 
-PROVIDERS: Mapping[str, str] = {"gatewayAPI": "gateway_api", "istio": "istio"}
+PROVIDER_FIELDS: Mapping[str, str] = {"gatewayAPI": "gateway_api", "istio": "istio"}
 """The fields of which exactly one is given, as written in YAML, and their names in Python."""
+PROVIDERS_IN_WORDS = ", ".join(PROVIDER_FIELDS)
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253), matching(DNS_SUBDOMAIN, NAME_HELP)]
 LabelName = Annotated[str, Field(min_length=1, max_length=63), matching(DNS_LABEL, NAME_HELP)]
 HostName = Annotated[str, Field(min_length=1, max_length=253), matching(HOST_NAME, HOST_HELP)]
 MeshHostName = Annotated[str, Field(min_length=1, max_length=253), matching(MESH_HOST_NAME, HOST_HELP)]
 MeshGatewayName = Annotated[str, Field(min_length=1, max_length=317), matching(MESH_GATEWAY_NAME, MESH_GATEWAY_HELP)]
-RouteName = Annotated[str, Field(min_length=1, max_length=253)]
 
 
 class ParentReference(Model):
@@ -74,40 +74,13 @@ class GatewayAPITraffic(Model):
     )
 
 
-class VirtualServiceReference(Model):
-    """A user's own VirtualService: Serin edits weights in the place of one destination, and gives it back on deletion."""
-
-    name: ObjectName
-    """The VirtualService's name, in the ModelDeployment's namespace."""
-    backend: LabelName | None = None
-    """The Service whose place revisions take; the ModelDeployment's name unless given."""
-    routes: Annotated[tuple[RouteName, ...], Field(min_length=1, max_length=16)] | None = None
-    """The names of the HTTP routes in which they do; all that lead to the Service unless given."""
-
-
 class IstioTraffic(Model):
-    """Traffic by Istio: a VirtualService of the user's own, or one that Serin makes."""
+    """Traffic by Istio: Serin makes a VirtualService."""
 
-    virtual_service: VirtualServiceReference | None = None
-    """An existing VirtualService."""
-    hosts: Annotated[tuple[MeshHostName, ...], Field(min_length=1, max_length=16)] | None = None
-    """The hosts of the VirtualService that Serin makes: host names, or names of Services in the mesh."""
+    hosts: Annotated[tuple[MeshHostName, ...], Field(min_length=1, max_length=16)]
+    """The hosts of the VirtualService: host names, or names of Services in the mesh."""
     gateways: Annotated[tuple[MeshGatewayName, ...], Field(min_length=1, max_length=8)] | None = None
     """Istio's Gateways that it is for, and `mesh` for the sidecars; the sidecars alone unless given."""
-
-    rules = (
-        Rule(
-            "has(self.virtualService) != has(self.hosts)",
-            lambda traffic: (traffic.virtual_service is None) != (traffic.hosts is None),
-            "set exactly one of virtualService (one of your own) and hosts (Serin makes the VirtualService)",
-        ),
-        Rule(
-            "!has(self.gateways) || !has(self.virtualService)",
-            lambda traffic: traffic.gateways is None or traffic.virtual_service is None,
-            "gateways belong to a VirtualService that Serin makes: leave them out, and set them in your own",
-            field=".gateways",
-        ),
-    )
 
 
 class Traffic(Model):
@@ -123,16 +96,16 @@ class Traffic(Model):
 
     rules = (
         Rule(
-            f"[{', '.join(f'has(self.{field})' for field in PROVIDERS)}].filter(given, given).size() == 1",
+            f"[{', '.join(f'has(self.{field})' for field in PROVIDER_FIELDS)}].filter(given, given).size() == 1",
             lambda traffic: len(traffic.given) == 1,
-            f"set exactly one of {', '.join(PROVIDERS)}",
+            f"set exactly one of {PROVIDERS_IN_WORDS}",
         ),
     )
 
     @property
     def given(self) -> tuple[str, ...]:
         """The providers that are asked for, by their names in YAML."""
-        return tuple(field for field, name in PROVIDERS.items() if getattr(self, name) is not None)
+        return tuple(field for field, name in PROVIDER_FIELDS.items() if getattr(self, name) is not None)
 
     @property
     def provider(self) -> str:

@@ -74,8 +74,9 @@ POD = Resource("", "v1", "pods", "Pod")
 EVENT = Resource("", "v1", "events", "Event")
 LEASE = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 HTTP_ROUTE = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
+VIRTUAL_SERVICE = Resource("networking.istio.io", "v1", "virtualservices", "VirtualService")
 
-ROUTES = (HTTP_ROUTE,)
+ROUTES = (HTTP_ROUTE, VIRTUAL_SERVICE)
 """The kinds in which a traffic provider writes: one for each row of `serin.traffic.providers`."""
 
 RESOURCES = (

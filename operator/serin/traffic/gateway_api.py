@@ -126,6 +126,8 @@ def backends(route: Route) -> Iterator[tuple[str, int]]:
 
 
 def _asked(claim: Claim) -> GatewayAPITraffic:
+    if claim.traffic.gateway_api is None:
+        raise ValueError(f"{claim.owner.name} asks for traffic by {claim.traffic.provider}")
     return claim.traffic.gateway_api
 
 

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 
 from serin.api.spec import Traffic
-from serin.traffic import gateway_api
+from serin.traffic import gateway_api, istio
 from serin.traffic.provider import Provider, Route
 
-PROVIDERS: Mapping[str, Provider] = {"gateway_api": gateway_api}
-"""By the field of `spec.traffic` that asks for it."""
+PROVIDERS: Mapping[str, Provider] = {"gatewayAPI": gateway_api, "istio": istio}
+"""By the field of `spec.traffic` that asks for it, as written in YAML."""
 
 
 def provider_of(traffic: Traffic) -> Provider:
-    """The provider that the user chose: exactly one of the fields is given."""
-    return next(provider for field, provider in PROVIDERS.items() if getattr(traffic, field) is not None)
+    """The provider that the user chose."""
+    return PROVIDERS[traffic.provider]
 
 
 def provider_for(route: Route) -> Provider:

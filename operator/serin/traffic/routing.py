@@ -7,10 +7,17 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class Audience:
-    """Requests that bear all of these headers, with exactly these values, reach one Service, whatever the weights."""
+    """Requests that bear all of these headers, with exactly these values, reach one Service, whatever the weights.
+
+    headers: their names are in lower case, whatever was written: HTTP makes no difference, and proxies do it, too.
+    """
 
     service: str
     headers: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        """Names in lower case."""
+        object.__setattr__(self, "headers", {name.lower(): value for name, value in self.headers.items()})
 
 
 @dataclass(frozen=True)
