@@ -90,10 +90,10 @@ class _Rates:
     ) -> float | None:
         most = cap(threshold, len(ratios), self._confirm)
         gains = [min(growth(ratio) / self._dispersion, most) for ratio in ratios]
-        return _ticks_until(threshold, bets, gains)
+        return ticks_until(threshold, bets, gains)
 
 
-def _ticks_until(threshold: float, bets: Sequence[float], gains: Sequence[float]) -> float | None:
+def ticks_until(threshold: float, bets: Sequence[float], gains: Sequence[float]) -> float | None:
     """When the mean of bets that grow by so much in a tick reaches a threshold; None if never."""
 
     def evidence(ticks: float) -> float:
