@@ -66,7 +66,10 @@ NUMBERS = mostly(
     st.sampled_from(["0.2", "5", "0.000001", "00.5"]), "0", "0.0", "1", "-1", "5%", ".5", "1e3", "1\n", 0.2, ""
 )
 INCREASE = part({}, {"absolute": st.one_of(SHARES, NUMBERS), "relative": SHARES})
-RATIO = part({"bad": QUERIES, "total": QUERIES}, {})
+RATIO = st.one_of(
+    part({"bad": QUERIES, "total": QUERIES}, {}),
+    part({"total": QUERIES}, {"good": QUERIES, "bad": QUERIES}),
+)
 MEAN = part({"sum": QUERIES, "count": QUERIES}, {"squares": QUERIES})
 DISTRIBUTION = part({"counts": QUERIES}, {"bin": mostly(st.sampled_from(["le", "class"]), "le,pod", "", "9")})
 BUILT_IN = st.sampled_from(["error-rate", "latency", "accuracy", "prediction-drift", "input-drift"])
@@ -99,6 +102,7 @@ GOOD_METRICS: list[dict[str, Any]] = [
     {"name": "prediction-drift", "maxPSI": "0.2", "of": "Scores"},
     {"name": "input-drift", "feature": "amount", "maxJS": "0.1", "action": "Rollback", "weight": 2},
     {"name": "refusals", "ratio": {"bad": QUERY, "total": QUERY}, "delta": "2%", "critical": True},
+    {"name": "sales", "ratio": {"good": QUERY, "total": QUERY}, "delta": "2%"},
     {
         "name": "tokens",
         "mean": {"sum": QUERY, "count": QUERY, "squares": QUERY},

@@ -20,6 +20,7 @@ CANDIDATE, STABLE = "8f21c0a97e", "5c9d7f4b6d"
 BAD = 'sum(increase(refused_total{revision="$revision"}[$window]))'
 TOTAL = 'sum(increase(asked_total{revision="$revision"}[$window]))'
 RATIO = {"name": "refusals", "ratio": {"bad": BAD, "total": TOTAL}, "threshold": "5%"}
+GOOD_RATIO = {"name": "sales", "ratio": {"good": BAD.replace("refused", "bought"), "total": TOTAL}, "delta": "1%"}
 FIELDS = ("sum", "count", "squares")
 MEAN = {"name": "cost", "mean": {field: f'increase({field}{{r="$revision"}}[$window])' for field in FIELDS}}
 GAUGE = {"name": "memory", "gauge": 'avg(memory_bytes{version="$version"})'}
@@ -122,6 +123,8 @@ def buckets(*values: float) -> list[tuple[dict[str, str], float]]:
         (RATIO, {"refused": [({}, 2)], "asked": [({}, 10)]}, Counts(2, 10)),
         (RATIO, {"refused": [({}, 0)], "asked": [({}, 0)]}, Counts(0, 0)),
         (RATIO, {"refused": [({}, 3.0000000001)], "asked": [({}, 3)]}, Counts(3, 3)),
+        (GOOD_RATIO, {"bought": [({}, 2)], "asked": [({}, 9)]}, Counts(7, 9)),
+        (GOOD_RATIO, {"bought": [({}, 9 + 1e-12)], "asked": [({}, 9)]}, Counts(0, 9)),
         (MEAN, {"count": [({}, 3)], "sum{": [({}, 6)], "squares": [({}, 14)]}, Moments(3, 6, 14)),
         (GAUGE, {"memory": [({"pod": "a"}, -0.5)]}, Level(-0.5)),
         (HISTOGRAM, {"length": buckets(2, 2, 7)}, Bins({"0.1": 2, "1": 0, "+Inf": 5})),
@@ -156,6 +159,11 @@ def test_answers_are_read_by_kind(metric: Mapping[str, Any], answers: Answers, s
             RATIO,
             {"refused": [({}, -1)], "asked": [({}, 9)]},
             "ratio.bad is -1 and ratio.total 9, and counts are never negative",
+        ),
+        (
+            GOOD_RATIO,
+            {"bought": [({}, 10)], "asked": [({}, 9)]},
+            "ratio.good is 10, and it must be a part of ratio.total, which is 9",
         ),
         (
             MEAN,

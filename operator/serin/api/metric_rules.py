@@ -118,6 +118,11 @@ HOW_IT_IS_LIMITED = (
         " (over stable), and not both",
     ),
     Rule(
+        "!has(self.ratio) || !has(self.ratio.good) || has(self.delta)",
+        lambda metric: metric.ratio is None or metric.ratio.good is None or metric.delta is not None,
+        'a ratio of good events is compared with stable: write delta: "1%", how many points fewer there may be',
+    ),
+    Rule(
         "self.name != 'latency' || has(self.threshold)",
         lambda metric: metric.name != MetricName.LATENCY or metric.threshold is not None,
         "latency needs a threshold, from which on an answer is too slow: write threshold: 250ms",

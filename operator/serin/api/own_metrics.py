@@ -35,12 +35,27 @@ PromQL = Annotated[
 
 
 class Ratio(Model):
-    """Bad events of all events."""
+    """Bad events of all events, or good ones."""
 
-    bad: PromQL
+    bad: PromQL | None = None
     """How many events in the window were bad, such as sum(increase(refused_total{pod=~"$workload-.*"}[$window]))."""
+    good: PromQL | None = None
+    """Or how many were good, such as sum(increase(bought_total{revision="$revision"}[$window])); all others are bad."""
     total: PromQL
     """How many events there were in the window."""
+
+    rules = (
+        Rule(
+            "has(self.bad) != has(self.good)",
+            lambda ratio: (ratio.bad is None) != (ratio.good is None),
+            "a ratio counts the bad events or the good ones, of all: write one of bad and good beside total",
+        ),
+    )
+
+    @property
+    def counted(self) -> tuple[str, str]:
+        """The field that says which events are counted, and its query."""
+        return ("good", self.good) if self.good is not None else ("bad", self.bad or "")
 
 
 class Mean(Model):

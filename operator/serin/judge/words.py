@@ -34,6 +34,8 @@ def _fault(metric: AnalysisMetric) -> str:
         return "failed"
     if metric.name == MetricName.LATENCY:
         return f"took longer than {milliseconds(metric.latency_threshold)}"
+    if metric.ratio is not None and metric.ratio.good is not None:
+        return "were not good"
     return "were wrong" if metric.name == MetricName.ACCURACY else "were bad"
 
 

@@ -97,7 +97,8 @@ def _filled(text: str, names: tuple[tuple[str, str], ...], window: timedelta) ->
 def fields_of(metric: AnalysisMetric) -> dict[str, str]:
     """A metric's queries by where they are written; none of a built-in one."""
     if metric.ratio is not None:
-        return {"ratio.bad": metric.ratio.bad, "ratio.total": metric.ratio.total}
+        counted, query = metric.ratio.counted
+        return {f"ratio.{counted}": query, "ratio.total": metric.ratio.total}
     if metric.mean is not None:
         mean = metric.mean
         return {"mean.count": mean.count, "mean.sum": mean.sum, "mean.squares": mean.squares}

@@ -93,7 +93,8 @@ def _side(looks: _Looks, revision: str) -> Side:
     numbers = [_number(looks, revision, name) for name in fields_of(looks.metric)]
     if len(numbers) == 1:
         return Level(numbers[0])
-    return _counts(*numbers) if looks.metric.ratio is not None else _moments(*numbers)
+    ratio = looks.metric.ratio
+    return _moments(*numbers) if ratio is None else _counts(ratio.counted[0], *numbers)
 
 
 def _number(looks: _Looks, revision: str, name: str) -> float:
@@ -110,14 +111,14 @@ def _infinite(value: float) -> str:
     return "NaN" if isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
-def _counts(bad: float, total: float) -> Counts:
-    if total < bad <= total * (1 + _ROUNDING):
-        return Counts(total, total)
-    if bad < 0 or total < 0:
-        raise _MissingError(f"ratio.bad is {bad:g} and ratio.total {total:g}, and counts are never negative")
-    if bad > total:
-        raise _MissingError(f"ratio.bad is {bad:g}, and it must be a part of ratio.total, which is {total:g}")
-    return Counts(bad, total)
+def _counts(which: str, counted: float, total: float) -> Counts:
+    if total < counted <= total * (1 + _ROUNDING):
+        counted = total
+    if counted < 0 or total < 0:
+        raise _MissingError(f"ratio.{which} is {counted:g} and ratio.total {total:g}, and counts are never negative")
+    if counted > total:
+        raise _MissingError(f"ratio.{which} is {counted:g}, and it must be a part of ratio.total, which is {total:g}")
+    return Counts(total - counted if which == "good" else counted, total)
 
 
 def _moments(count: float, total: float, squares: float) -> Moments:
