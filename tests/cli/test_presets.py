@@ -91,6 +91,16 @@ def test_a_server_that_does_not_answer_is_told(capsys: pytest.CaptureFixture[str
     assert "cannot be reached" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["envoi", "vllm"])
+def test_lint_knows_which_proxies_there_are(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = canary()
+    manifest["spec"]["traffic"]["metrics"] = name
+    assert main(["lint", "-f", write(tmp_path / "one.yaml", manifest)]) == 1
+    said = capsys.readouterr().out
+    assert "[unknown-proxy]" in said
+    assert f"no proxy's preset is called '{name}': write one of contour, istio" in said
+
+
 @pytest.mark.parametrize(("server", "rule"), [("torchserve", "metric-not-counted"), ("vlm", "unknown-server")])
 def test_lint_knows_what_the_presets_give(
     server: str, rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

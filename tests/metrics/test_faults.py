@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -142,6 +143,13 @@ def test_a_histogram_that_lost_its_last_bucket_is_not_complete(fake: FakePrometh
     assert (pair.candidate, pair.stable) == (None, Counts(1, 80))
     assert pair.note is not None
     assert "is not complete in the window" in pair.note
+
+
+@pytest.mark.parametrize("name", ["envoi", "vllm"])
+def test_a_proxy_that_no_preset_is_for_is_a_problem_of_its_own_rollout(fake: FakePrometheus, name: str) -> None:
+    ((tick,),) = collect(fake, replace(subject(policy=POLICY), gateway=name)).values()
+    assert tick.problem is not None
+    assert tick.problem.startswith(f"no proxy's preset is called '{name}': write one of contour, istio")
 
 
 @pytest.mark.parametrize("fault", list(Fault))

@@ -6,12 +6,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from metrics.subjects import ACCURACY, ERROR_RATE, LATENCY, analysis
-from serin.api.spec import AnalysisMetric
+from serin.api.spec import AnalysisMetric, ModelDeploymentSpec
 from serin.judge import Counts
-from serin.metrics.preset import PresetError, PresetKind, load_preset, parse_preset, preset_names
+from serin.metrics.preset import PresetError, PresetKind, load_preset, parse_preset, preset_names, proxy_names
 from serin.metrics.provider import Series
 from serin.metrics.reading import Table, requests_pair
 from serin.metrics.signals import Signal, preset_of, refusal, signal_of, source
+from serin.metrics.subject import gateway_of
 
 EXPOSITIONS = Path(__file__).parent / "expositions"
 REVISION = {"namespace": "ml", "model": "fraud", "revision": "5c9d7f4b6d", "port": "80"}
@@ -186,3 +187,22 @@ def test_what_a_server_never_knows_comes_from_the_model_by_the_contract(
 ) -> None:
     assert preset_of(metric(**written), server="mlserver", gateway="istio").name == preset
     assert signal_of(metric(**written)) is signal
+
+
+@pytest.mark.parametrize(
+    ("traffic", "preset"),
+    [
+        ({"gatewayAPI": {"parentRefs": [{"name": "edge"}]}}, "contour"),
+        ({"gatewayAPI": {"parentRefs": [{"name": "edge"}]}, "metrics": "istio"}, "istio"),
+        ({"istio": {"hosts": ["fraud"]}}, "istio"),
+        ({"traefik": {}}, "traefik"),
+        (None, "contour"),
+    ],
+)
+def test_the_proxy_that_counts_is_that_of_the_provider_unless_another_is_named(
+    traffic: dict[str, object] | None, preset: str
+) -> None:
+    template = {"spec": {"containers": [{"name": "server"}]}}
+    spec = ModelDeploymentSpec.model_validate({"model": {"version": "1"}, "template": template, "traffic": traffic})
+    assert gateway_of(spec) == preset
+    assert preset in proxy_names()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from serin.api.rules import Rule
+from serin.api.traffic import PROXY_PRESETS
 
 
 class Feature(StrEnum):
@@ -16,22 +17,37 @@ class Feature(StrEnum):
     HEADERS = "send requests that bear a header to one version"
     SEVERAL_HEADERS = "send requests that bear several headers at once to one version"
     MIRROR = "mirror requests"
+    MIRROR_SHARE = "mirror a part of the requests"
     STICKINESS = "keep users with the version that answered them first"
 
 
-FEATURES: Mapping[str, frozenset[Feature]] = {
-    "gatewayAPI": frozenset({Feature.WEIGHTS}),
-    "istio": frozenset(Feature),
-}
-"""By the field of `spec.traffic`."""
+@dataclass(frozen=True)
+class Lack:
+    """Something that a provider cannot do.
 
-LACKS: Mapping[tuple[str, Feature], str] = {
-    ("gatewayAPI", Feature.HEADERS): "Serin writes weights alone there",
-    ("gatewayAPI", Feature.SEVERAL_HEADERS): "Serin writes weights alone there",
-    ("gatewayAPI", Feature.MIRROR): "Serin writes weights alone there",
-    ("gatewayAPI", Feature.STICKINESS): "Serin writes weights alone there",
+    why: completes `traffic.traefik cannot mirror requests: `.
+    proxy: it is this proxy's lack (`traffic.metrics`); others by the same provider can.
+    """
+
+    why: str
+    proxy: str | None = None
+
+
+_NOT_YET = Lack("Serin writes weights alone there")
+_NO_MATCH = Lack("what a request must bear is said in your IngressRoute, and a TraefikService cannot")
+
+LACKS: Mapping[str, Mapping[Feature, Lack]] = {
+    "gatewayAPI": dict.fromkeys(set(Feature) - {Feature.WEIGHTS}, _NOT_YET),
+    "istio": {},
+    "traefik": {Feature.HEADERS: _NO_MATCH, Feature.SEVERAL_HEADERS: _NO_MATCH},
 }
-"""Why a provider cannot."""
+"""What each provider cannot do, by the field of `spec.traffic`."""
+
+FEATURES: Mapping[str, frozenset[Feature]] = {
+    name: frozenset(Feature) - {feature for feature, lack in lacks.items() if lack.proxy is None}
+    for name, lacks in LACKS.items()
+}
+"""What each provider can do, by the field of `spec.traffic`; with some proxies one of them can less."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +73,25 @@ def feature_rules(needs: Iterable[Need]) -> tuple[Rule, ...]:
 
 
 def _rules_of(need: Need) -> Iterator[Rule]:
-    able = [name for name, features in FEATURES.items() if need.feature in features]
-    for name, features in FEATURES.items():
-        if need.feature not in features:
+    able = [f"traffic.{name}" for name, lacks in LACKS.items() if need.feature not in lacks]
+    for name, lacks in LACKS.items():
+        if need.feature in lacks:
+            lack = lacks[need.feature]
+            unless = (
+                f" || self.traffic.?metrics.orValue('{PROXY_PRESETS[name]}') != '{lack.proxy}'" if lack.proxy else ""
+            )
             yield Rule(
-                f"!has(self.traffic) || !has(self.traffic.{name}) || !({need.cel})",
-                partial(_may, need, name),
-                f"traffic.{name} cannot {need.feature}: {LACKS[name, need.feature]}. Use traffic.{' or '.join(able)},"
-                f" or leave {need.field.removeprefix('.')} out",
+                f"!has(self.traffic) || !has(self.traffic.{name}) || !({need.cel}){unless}",
+                partial(_may, need, name, lack),
+                f"traffic.{name} cannot {need.feature}: {lack.why}. Use {' or '.join(able)}, or leave"
+                f" {need.field.removeprefix('.')} out",
                 field=need.field,
             )
 
 
-def _may(need: Need, provider: str, spec: Any) -> bool:
-    """Whether a spec asks a provider for nothing that it cannot do, as far as the need goes."""
-    return spec.traffic is None or provider not in spec.traffic.given or not need.asks(spec)
+def _may(need: Need, provider: str, lack: Lack, spec: Any) -> bool:
+    """Whether a spec asks a provider for nothing that it lacks, as far as the need goes."""
+    traffic = spec.traffic
+    if traffic is None or provider not in traffic.given or not need.asks(spec):
+        return True
+    return lack.proxy is not None and traffic.proxy != lack.proxy

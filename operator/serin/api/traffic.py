@@ -14,12 +14,15 @@ MESH_HOST_NAME = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9
 MESH_GATEWAY_NAME = (
     r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 )
+PRESET_HELP = "write the name of a preset: lower case letters, digits and dashes, such as contour; see serin presets"
 NAME_HELP = "write the object's name: lower case letters, digits and dashes, such as my-gateway"
 MESH_GATEWAY_HELP = "write the Gateway's name, before it its namespace where it is another one, such as infra/public"
 HOST_HELP = "write a host name without scheme and port, such as fraud.example.com or *.example.com"
 
-PROVIDER_FIELDS: Mapping[str, str] = {"gatewayAPI": "gateway_api", "istio": "istio"}
+PROVIDER_FIELDS: Mapping[str, str] = {"gatewayAPI": "gateway_api", "istio": "istio", "traefik": "traefik"}
 """The fields of which exactly one is given, as written in YAML, and their names in Python."""
+PROXY_PRESETS: Mapping[str, str] = {"gatewayAPI": "contour", "istio": "istio", "traefik": "traefik"}
+"""The preset of the proxy that a provider writes for, unless `metrics` names another."""
 PROVIDERS_IN_WORDS = ", ".join(PROVIDER_FIELDS)
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253), matching(DNS_SUBDOMAIN, NAME_HELP)]
@@ -83,6 +86,10 @@ class IstioTraffic(Model):
     """Istio's Gateways that it is for, and `mesh` for the sidecars; the sidecars alone unless given."""
 
 
+class TraefikTraffic(Model):
+    """Traffic by Traefik: Serin makes a TraefikService of the ModelDeployment's name, which an IngressRoute names."""
+
+
 class Traffic(Model):
     """How weights reach the model servers: exactly one provider.
 
@@ -93,6 +100,11 @@ class Traffic(Model):
     """A Gateway API route."""
     istio: IstioTraffic | None = None
     """A VirtualService of Istio's."""
+    traefik: TraefikTraffic | None = None
+    """A TraefikService."""
+    metrics: Annotated[str, Field(max_length=63), matching(DNS_LABEL, PRESET_HELP)] | None = None
+    """The preset of the proxy that counts the requests, for metrics whose source is Gateway; that of the provider
+    unless given: contour for gatewayAPI, istio, traefik."""
 
     rules = (
         Rule(
@@ -111,3 +123,8 @@ class Traffic(Model):
     def provider(self) -> str:
         """The provider, by its name in YAML."""
         return self.given[0]
+
+    @property
+    def proxy(self) -> str:
+        """The preset of the proxy that counts the requests."""
+        return self.metrics or PROXY_PRESETS[self.provider]

@@ -11,8 +11,9 @@ from serin.cli.probe import Probed, Scope, in_seconds, probe
 from serin.cli.signals import SeriesWanted, series_of
 from serin.cli.target import Target
 from serin.metrics import MetricsProvider
-from serin.metrics.preset import GATEWAY_PRESET, Preset
+from serin.metrics.preset import Preset
 from serin.metrics.signals import preset_of, refusal
+from serin.metrics.subject import gateway_of
 
 METRICS: FieldPath = ("spec", "analysis", "metrics")
 _SERIES = {MetricName.ERROR_RATE: "requests", MetricName.LATENCY: "latency"}
@@ -71,7 +72,7 @@ def live_advice(target: Target, seen: Sequence[Seen]) -> Iterator[Finding]:
 
 def _wanted(target: Target, metric: AnalysisMetric) -> tuple[Preset, SeriesWanted] | None:
     signal = next((signal for name, signal in _SERIES.items() if name == metric.name), None)
-    preset = preset_of(metric, server=target.spec.server, gateway=GATEWAY_PRESET)
+    preset = preset_of(metric, server=target.spec.server, gateway=gateway_of(target.spec))
     if signal is None or refusal(metric, preset) is not None:
         return None
     series = next((series for series in series_of(preset) if series.signal == signal), None)

@@ -8,8 +8,9 @@ from serin.api.spec import AnalysisMetric, MetricSource, ModelDeploymentSpec
 from serin.cli.findings import Finding, finding
 from serin.cli.manifests import Document, FieldPath
 from serin.metrics.own import check_query
-from serin.metrics.preset import GATEWAY_PRESET, PresetError, load_preset
+from serin.metrics.preset import PresetError, load_preset, proxy_names
 from serin.metrics.signals import refusal
+from serin.metrics.subject import gateway_of
 
 
 def metrics_advice(document: Document, spec: ModelDeploymentSpec) -> Iterator[Finding]:
@@ -21,9 +22,15 @@ def metrics_advice(document: Document, spec: ModelDeploymentSpec) -> Iterator[Fi
     except PresetError as error:
         yield finding(document, ("spec", "server"), str(error), rule="unknown-server")
         return
+    name = gateway_of(spec)
+    if name not in proxy_names():
+        words = f"no proxy's preset is called {name!r}: write one of {', '.join(proxy_names())}"
+        yield finding(document, ("spec", "traffic", "metrics"), words, rule="unknown-proxy")
+        return
+    proxy = load_preset(name)
     for position, metric in enumerate(spec.analysis.metrics if spec.analysis else ()):
         gateway = metric.source is MetricSource.GATEWAY
-        refused = refusal(metric, load_preset(GATEWAY_PRESET) if gateway else server)
+        refused = refusal(metric, proxy if gateway else server)
         if refused is not None:
             named = ("spec", "analysis", "metrics", position, "name")
             yield finding(document, named, f"it holds every rollout: {refused}", rule="metric-not-counted")

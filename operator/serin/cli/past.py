@@ -13,6 +13,7 @@ from serin.judge import Tick
 from serin.metrics import Meters, MetricsCollector, MetricsProvider, Subject
 from serin.metrics.grid import before_first, history, phase, ticks_between
 from serin.metrics.provider import RangeQuery, Series
+from serin.metrics.subject import gateway_of
 
 AT_ONCE = 500
 """Ticks in one query: Prometheus refuses more than 11,000 points a series."""
@@ -88,6 +89,7 @@ def collect(
             stable=versions.stable,
             analysis=target.analysis,
             server=target.spec.server,
+            gateway=gateway_of(target.spec),
             due=due[first : first + AT_ONCE],
         )
         ticks += asyncio.run(collector.collect([subject]))[subject.key]

@@ -13,6 +13,7 @@ from serin.cli.target import Target
 from serin.metrics import MetricsProvider, Subject
 from serin.metrics.preset import Preset
 from serin.metrics.promql import escape_regex, selector
+from serin.metrics.subject import gateway_of
 
 _RECENT = "10m"
 _CLEAR = 0.8
@@ -58,6 +59,7 @@ def _preset(target: Target) -> Preset:
         stable="",
         analysis=target.analysis,
         server=target.spec.server,
+        gateway=gateway_of(target.spec),
         due=(),
     )
     return subject.requests_preset

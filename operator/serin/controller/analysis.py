@@ -19,6 +19,7 @@ from serin.controller.clock import TimeSource
 from serin.judge import Judge, Step, Summary, Tick, Trial, explain, freeze, in_step, summarize
 from serin.metrics import Subject, SubjectKey
 from serin.metrics.grid import before_first, history, next_tick, phase, ticks_between
+from serin.metrics.subject import gateway_of
 from serin.rollout.schedule import schedule
 from serin.rollout.world import Judgement
 
@@ -50,6 +51,7 @@ class Rollout:
     candidate: str
     stable: str
     server: str
+    gateway: str
     analysis: Analysis
     budget: BudgetStatus
     started_at: datetime
@@ -292,6 +294,7 @@ def _rollout(
         candidate=candidate,
         stable=stable,
         server=spec.server,
+        gateway=gateway_of(spec),
         analysis=spec.analysis,
         budget=frozen or freeze(spec.analysis, steps=plan.blocks if plan else 1),
         started_at=started_at,
@@ -322,6 +325,7 @@ def _subject(course: Course, due: tuple[datetime, ...]) -> Subject:
         stable=rollout.stable,
         analysis=rollout.analysis,
         server=rollout.server,
+        gateway=rollout.gateway,
         due=due,
         versions=rollout.versions,
     )

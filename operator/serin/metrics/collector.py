@@ -15,7 +15,7 @@ from serin.metrics.batch import Batch, Kind, batches, halves, needs
 from serin.metrics.meters import Meters
 from serin.metrics.own_queries import OwnAnswers, own_queries
 from serin.metrics.own_reading import own_pair
-from serin.metrics.preset import Preset, preset_names
+from serin.metrics.preset import Preset, preset_names, proxy_names
 from serin.metrics.provider import MetricsError, MetricsProvider, RangeQuery, TooLargeError
 from serin.metrics.reading import Cell, Cells, Table, built_in_pair, no_counts, requests_pair, totals, with_lateness
 from serin.metrics.signals import Signal, refusal, signal_of, source
@@ -63,9 +63,7 @@ class MetricsCollector:
         Never raises for what Prometheus does. A tick with a `problem` was not answered in full: what it holds is
         good, and it should be asked for again at the next tick.
         """
-        unknown = {
-            one.key: f"no preset is called {one.server!r}" for one in subjects if one.server not in preset_names()
-        }
+        unknown = {one.key: problem for one in subjects if (problem := _without_preset(one)) is not None}
         wanted = [subject for subject in subjects if subject.due and subject.key not in unknown]
         asked, asked_apart = await asyncio.gather(
             asyncio.gather(*(self._ask(batch) for batch in batches(wanted, self._most))),
@@ -103,6 +101,15 @@ class MetricsCollector:
         if not parts:
             return [(key, query, answer)]
         return [*chain.from_iterable(await asyncio.gather(*(self._ask_apart(key, part) for part in parts)))]
+
+
+def _without_preset(subject: Subject) -> str | None:
+    """Which of the presets that it asks for does not exist, or counts for nobody; None if all is well."""
+    if subject.server not in preset_names():
+        return f"no preset is called {subject.server!r}"
+    if subject.gateway not in proxy_names():
+        return f"no proxy's preset is called {subject.gateway!r}: write one of {', '.join(proxy_names())}"
+    return None
 
 
 def _own_queries(subjects: Sequence[Subject]) -> list[tuple[Subject, RangeQuery]]:

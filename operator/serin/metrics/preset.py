@@ -310,6 +310,12 @@ def preset_names() -> tuple[str, ...]:
 
 
 @cache
+def proxy_names() -> tuple[str, ...]:
+    """The presets of proxies."""
+    return tuple(name for name in preset_names() if load_preset(name).kind is PresetKind.PROXY)
+
+
+@cache
 def load_preset(name: str) -> Preset:
     """The preset of that name from the package.
 

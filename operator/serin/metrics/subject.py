@@ -5,12 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from serin.api.children import REVISION_PORT, revision_name
-from serin.api.spec import Analysis, AnalysisMetric, MetricSource
+from serin.api.spec import Analysis, AnalysisMetric, MetricSource, ModelDeploymentSpec
 from serin.metrics.preset import GATEWAY_PRESET, MODEL_PRESET, Preset, load_preset
 from serin.metrics.signals import preset_of
 
 SubjectKey = tuple[str, str]
 """Namespace and name of the ModelDeployment."""
+
+
+def gateway_of(spec: ModelDeploymentSpec) -> str:
+    """The preset of the proxy that counts a ModelDeployment's requests."""
+    return spec.traffic.proxy if spec.traffic is not None else GATEWAY_PRESET
 
 
 @dataclass(frozen=True)

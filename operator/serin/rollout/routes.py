@@ -27,10 +27,8 @@ def write_route(draft: Draft) -> Iterator[Action]:
     wanted = provider.make_route(claim, routing)
     name = provider.route_name(claim)
     if (provider.KIND, name) in draft.observed.taken:
-        draft.block(
-            "NameTaken",
-            f"the {provider.KIND} {name} belongs to somebody else: name it in {provider.FIELD}",
-        )
+        remedy = f"name it in {provider.FIELD}" if provider.FIELD else "rename one of the two"
+        draft.block("NameTaken", f"the {provider.KIND} {name} belongs to somebody else: {remedy}")
     elif route is None:
         yield Create(wanted)
     elif not provider.is_as_made(route, wanted):

@@ -194,7 +194,7 @@ def _advice(draft: Draft, target: Target, writer: str) -> str:
     claim = claim_of(draft.desired)
     provider = provider_of(claim.traffic) if claim is not None else None
     if claim is None or provider is None or not provider.is_own(claim):
-        field = f", or name a route of your own in spec.{provider.FIELD}" if provider is not None else ""
+        field = f", or name a route of your own in spec.{provider.FIELD}" if provider and provider.FIELD else ""
         return f"Take the route out of what {writer} applies{field}"
     return (
         f"Have {writer} leave its weights alone (Argo CD: ignoreDifferences with jqPathExpressions "

@@ -37,7 +37,7 @@ __all__ = [
 
 API_VERSION = "gateway.networking.k8s.io/v1"
 KIND = "HTTPRoute"
-FIELD = "traffic.gatewayAPI.httpRoute"
+FIELD: str | None = "traffic.gatewayAPI.httpRoute"
 WEIGHTS = ".spec.rules[].backendRefs"
 
 

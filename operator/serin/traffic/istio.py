@@ -38,7 +38,7 @@ __all__ = [
 
 API_VERSION = "networking.istio.io/v1"
 KIND = "VirtualService"
-FIELD = "traffic.istio"
+FIELD: str | None = None
 WEIGHTS = ".spec.http[].route"
 
 _MESH = "mesh"

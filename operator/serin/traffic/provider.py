@@ -38,8 +38,8 @@ class Provider(Protocol):
 
     API_VERSION: str
     KIND: str
-    FIELD: str
-    """Where a user's own route is named, in `spec`."""
+    FIELD: str | None
+    """Where a user's own route is named, in `spec`; None if no route can be one."""
     WEIGHTS: str
     """Where weights stand, as a jq path: what a GitOps tool is told to leave alone."""
 

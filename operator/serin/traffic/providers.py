@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from serin.api.spec import Traffic
-from serin.traffic import gateway_api, istio
+from serin.traffic import gateway_api, istio, traefik
 from serin.traffic.provider import Provider, Route
 
-PROVIDERS: Mapping[str, Provider] = {"gatewayAPI": gateway_api, "istio": istio}
+PROVIDERS: Mapping[str, Provider] = {"gatewayAPI": gateway_api, "istio": istio, "traefik": traefik}
 """By the field of `spec.traffic` that asks for it, as written in YAML."""
 
 
