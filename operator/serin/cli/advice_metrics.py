@@ -42,7 +42,7 @@ def _queries(document: Document, metric: AnalysisMetric, position: int) -> Itera
     for part, written in own:
         fields = {part: written} if isinstance(written, str) else {}
         if isinstance(written, BaseModel):
-            fields = {f"{part}.{name}": text for name, text in written if name != "bin"}
+            fields = {f"{part}.{name}": text for name, text in written if text is not None and name != "bin"}
         for field, text in fields.items():
             problem = check_query(text)
             if problem is not None:
