@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from serin.traffic.gateway_api import read_routing
+from serin.traffic.gateway_api import HTTPRoutes
+from serin.traffic.gateway_rules import HTTPRules
 from traffic.json_patch import apply_patch
 
 BACKEND = "fraud"
@@ -14,6 +15,8 @@ PORT = 80
 STABLE = "fraud-bcdfghjklm"
 CANDIDATE = "fraud-2456789bcd"
 NEXT = "fraud-zzzzzzzzzz"
+DIALECT = HTTPRules()
+PROVIDER = HTTPRoutes()
 
 
 def entry(name: str = BACKEND, weight: int | None = 1, **more: Any) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def accepted(document: dict[str, Any], *, at: int = 0) -> dict[str, Any]:
 
 def read_split(document: dict[str, Any], services: Collection[str]) -> dict[str, int] | None:
     """The split that a route has among the revisions' Services."""
-    routing = read_routing(document, services)
+    routing = PROVIDER.read_routing(document, services)
     return None if routing is None else dict(routing.split)
 
 

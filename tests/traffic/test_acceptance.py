@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from serin.traffic.acceptance import AcceptanceState
-from serin.traffic.gateway_api import acceptance
+from serin.traffic.route_status import acceptance
 from traffic.routes import entry, route, rule
 
 

@@ -5,17 +5,16 @@ from hypothesis import given
 
 from serin.api.children import Owner
 from serin.api.spec import Traffic
-from serin.traffic.gateway_api import make_route
 from serin.traffic.provider import Claim
 from serin.traffic.routing import Routing
-from traffic.routes import CANDIDATE, NEXT, STABLE, entry, read_split, route, rule, splits
+from traffic.routes import CANDIDATE, NEXT, PROVIDER, STABLE, entry, read_split, route, rule, splits
 
 OWNER = Owner("ml", "fraud", "uid-1")
 
 
 def made(split: dict[str, int], **traffic: Any) -> dict[str, Any]:
     asked = Traffic.model_validate({"gatewayAPI": {"parentRefs": [{"name": "edge"}], **traffic}})
-    return make_route(Claim(OWNER, asked, port=80), Routing(split))
+    return PROVIDER.make_route(Claim(OWNER, asked, port=80), Routing(split))
 
 
 def test_the_route_that_serin_makes_writes_out_what_the_api_server_would_fill_in() -> None:

@@ -6,11 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
-from serin.traffic.user_route import cannot_give_back, edit_split, give_back, problems
+from serin.traffic import route_problems, user_route
+from serin.traffic.routing import Routing
+from serin.traffic.user_route import Taking
 from traffic.json_patch import TestFailedError, apply_patch
 from traffic.routes import (
     BACKEND,
     CANDIDATE,
+    DIALECT,
     NEXT,
     PORT,
     STABLE,
@@ -27,6 +30,23 @@ from traffic.routes import (
 
 MODEL = "fraud"
 SPLIT = {STABLE: 95, CANDIDATE: 5}
+
+
+def edit_split(now: dict[str, Any], backend: str, split: dict[str, int], port: int) -> list[dict[str, Any]]:
+    return user_route.edit(DIALECT, now, Taking(backend, port), Routing(split))
+
+
+def give_back(now: dict[str, Any], model: str, *, patient: bool = True) -> list[dict[str, Any]]:
+    return user_route.give_back(DIALECT, now, model, patient=patient)
+
+
+def cannot_give_back(now: dict[str, Any], model: str) -> str | None:
+    return user_route.cannot_give_back(DIALECT, now, model)
+
+
+def problems(now: dict[str, Any], backend: str, port: int, model: str) -> str | None:
+    split = {f"{model}-bcdfghjklm": 95, f"{model}-2456789bcd": 5}
+    return route_problems.problems(DIALECT, now, Taking(backend, port), model, Routing(split))
 
 
 def edited(before: dict[str, Any], split: dict[str, int] | None = None, port: int = PORT) -> dict[str, Any]:
@@ -131,14 +151,15 @@ def test_a_backend_that_its_user_switched_off_stays_off() -> None:
     assert [one["weight"] for one in references(after)] == [0, 0]
 
 
-def test_the_patch_tests_the_version_and_each_backend_that_it_replaces_before_it_writes() -> None:
+def test_the_patch_tests_the_version_and_each_backend_of_the_rule_before_it_writes() -> None:
     operations = edit_split(route(rule(entry("other"), entry(BACKEND, 100))), BACKEND, SPLIT, PORT)
-    assert operations[:2] == [
+    assert operations[:3] == [
         {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+        {"op": "test", "path": "/spec/rules/0/backendRefs/0/name", "value": "other"},
         {"op": "test", "path": "/spec/rules/0/backendRefs/1/name", "value": BACKEND},
     ]
-    assert all(operation["op"] != "test" for operation in operations[2:])
-    assert {operation["path"] for operation in operations[2:]} == {
+    assert all(operation["op"] != "test" for operation in operations[3:])
+    assert {operation["path"] for operation in operations[3:]} == {
         "/spec/rules/0/backendRefs",
         "/metadata/annotations",
     }

@@ -18,7 +18,7 @@ def write_route(draft: Draft) -> Iterator[Action]:
         return
     provider, route = provider_of(claim.traffic), draft.observed.route
     if provider.is_own(claim):
-        if route is None or provider.problems(route, claim):
+        if route is None or provider.problems(route, claim, routing):
             return
         operations = provider.edit_route(route, claim, routing)
         if operations:

@@ -90,7 +90,7 @@ def _route_settlement(world: World, claim: Claim, wanted: Routing) -> Settlement
             return Settlement(settled=False, message=f"{name} is not there: create it", refused=True)
         return Settlement(settled=False, message=f"waiting for {name} to be made")
     if own:
-        problem = provider.problems(route, claim)
+        problem = provider.problems(route, claim, wanted)
         if problem:
             return Settlement(settled=False, message=problem, refused=True)
     elif (provider.KIND, provider.route_name(claim)) in world.observed.taken:

@@ -24,6 +24,6 @@ def cannot_give_back(route: Route, model: str) -> str | None:  # noqa: ARG001 - 
     return None
 
 
-def problems(route: Route, claim: Claim) -> str | None:  # noqa: ARG001 - as every provider has it
+def problems(route: Route, claim: Claim, routing: Routing) -> str | None:  # noqa: ARG001 - as every provider has it
     """A route of Serin's own has no problems."""
     return None

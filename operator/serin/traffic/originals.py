@@ -1,13 +1,18 @@
-"""What a user's own route said before Serin, kept in an annotation of the route until it is given back."""
+"""What a user's own route said before Serin, kept in an annotation of the route until it is given back.
+
+And what Serin added to it, so that a rule of the user's is never taken for one of those.
+"""
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from serin.api.names import ORIGINAL_BACKENDS_ANNOTATION
-from serin.traffic.places import DEFAULT_WEIGHT, Place, rules_of, weight_of
+from serin.api.children import revision_in
+from serin.api.names import API_VERSION, KIND, ORIGINAL_BACKENDS_ANNOTATION
+from serin.traffic.dialect import Dialect, Entry, Rule, backends_of, rules_of
+from serin.traffic.routing import Audience
 
 
 @dataclass(frozen=True)
@@ -15,29 +20,33 @@ class Original:
     """One entry of the user's whose place Serin took.
 
     rule: a digest of the rule without its backends, by which it is found after the user reordered the rules.
-    index: the rule's index at the last edit.
+    index: the rule's index at the last edit, without the rules that Serin added.
     guessed: the user's own entry is not known; this one leads to the same backend.
     """
 
     rule: str
     index: int
-    entry: Mapping[str, Any]
+    entry: Entry
     guessed: bool = False
 
 
 @dataclass(frozen=True)
 class Originals:
-    """What one ModelDeployment replaced: which backend at which port, by which Services, and what stood there."""
+    """What one ModelDeployment replaced: which backend at which port, by which Services, and what stood there.
+
+    added: digests of what the rules ask that Serin added for it. audiences: those that these rules are for.
+    """
 
     backend: str
     port: int
     services: tuple[str, ...]
     places: tuple[Original, ...]
+    added: tuple[str, ...] = ()
+    audiences: tuple[Audience, ...] = ()
 
-    @property
-    def ports(self) -> frozenset[int | None]:
+    def ports(self, dialect: Dialect) -> frozenset[int | None]:
         """The ports at which the backend stood."""
-        return frozenset((self.port, *(place.entry.get("port") for place in self.places)))
+        return frozenset((self.port, *(dialect.port(place.entry) for place in self.places)))
 
 
 def read_originals(route: Mapping[str, Any]) -> dict[str, Originals] | None:
@@ -54,21 +63,8 @@ def read_originals(route: Mapping[str, Any]) -> dict[str, Originals] | None:
 def with_originals(route: Mapping[str, Any], model: str, originals: Originals | None) -> str | None:
     """The annotation's value with one ModelDeployment's originals, or without them; None if it is empty then."""
     kept = {**(read_originals(route) or {}), model: originals}
-    document = {
-        name: {**vars(one), "places": [vars(place) for place in one.places]}
-        for name, one in kept.items()
-        if one is not None
-    }
+    document = {name: _written(one) for name, one in kept.items() if one is not None}
     return json.dumps(document, sort_keys=True, separators=(",", ":")) if document else None
-
-
-def _read(document: Mapping[str, Any]) -> Originals:
-    return Originals(
-        backend=document["backend"],
-        port=document["port"],
-        services=tuple(document["services"]),
-        places=tuple(Original(**place) for place in document["places"]),
-    )
 
 
 def annotation(route: Mapping[str, Any]) -> str | None:
@@ -77,70 +73,60 @@ def annotation(route: Mapping[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def match(
-    route: Mapping[str, Any], places: Sequence[Place], kept: Sequence[Original], fallback: Mapping[str, Any]
-) -> list[Original]:
-    """The original of each place.
+def maker_of(route: Mapping[str, Any]) -> str | None:
+    """The ModelDeployment for which Serin made a route; None if it is a user's own."""
+    references = route["metadata"].get("ownerReferences") or ()
+    makers = (one for one in references if one.get("controller"))
+    return next((one["name"] for one in makers if (one["apiVersion"], one["kind"]) == (API_VERSION, KIND)), None)
 
-    A place that the user still holds is its own original. Ours are found by content first, since a user may have
-    reordered, added and removed rules: the same rule and shape, then weaker likenesses. Where nothing fits, the
-    original is guessed from `fallback`, the entry that leads to the replaced backend.
+
+def added_by(dialect: Dialect, route: Mapping[str, Any]) -> dict[int, str]:
+    """Which rules Serin added, by their index, and for which ModelDeployment.
+
+    In a route that Serin made the last rule alone is for every request. In a user's own, the annotation tells; and as
+    no user writes the Services of revisions, a rule that does not lead to one is no such rule, whatever it asks.
     """
-    found: dict[int, Original] = {}
-    unused = list(kept)
-    for likeness in _LIKENESSES:
-        for number, place in enumerate(places):
-            if not place.ours or number in found:
-                continue
-            wanted = likeness(_described(route, place, place.entries[0]))
-            fitting = next((one for one in unused if likeness(one) == wanted), None)
-            if fitting is not None:
-                unused.remove(fitting)
-                found[number] = fitting
-    return [
-        _described(route, place, found[number].entry, guessed=found[number].guessed)
-        if number in found
-        else _unmatched(route, place, fallback)
-        for number, place in enumerate(places)
-    ]
+    rules, maker = rules_of(dialect, route), maker_of(route)
+    if maker is not None:
+        return dict.fromkeys(range(len(rules) - 1), maker)
+    added = {model: kept for model, kept in (read_originals(route) or {}).items() if kept.added}
+    if not added:
+        return {}
+    namespace = route["metadata"].get("namespace")
+    found = {}
+    for index, rule in enumerate(rules):
+        services = [dialect.service(entry, namespace) or "" for entry in backends_of(dialect, rule)]
+        digest = digest_of(dialect.question(rule))
+        for model, kept in added.items():
+            if digest in kept.added and any(
+                revision_in(model, service) or service in kept.services for service in services
+            ):
+                found[index] = model
+    return found
 
 
-def _unmatched(route: Mapping[str, Any], place: Place, fallback: Mapping[str, Any]) -> Original:
-    if not place.ours:
-        return _described(route, place, place.entries[0])
-    weight = DEFAULT_WEIGHT if place.alone else place.total
-    return _described(route, place, {**place.shape, **fallback, "weight": weight}, guessed=True)
+def digest_of(document: object) -> str:
+    """By what something is known again, whatever stands around it."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _described(route: Mapping[str, Any], place: Place, entry: Mapping[str, Any], *, guessed: bool = False) -> Original:
-    rule = {key: value for key, value in rules_of(route)[place.rule].items() if key != "backendRefs"}
-    return Original(
-        rule=hashlib.sha256(json.dumps(rule, sort_keys=True).encode()).hexdigest()[:16],
-        index=place.rule,
-        entry=entry,
-        guessed=guessed,
+def described(dialect: Dialect, rule: Rule, index: int, entry: Entry, *, guessed: bool = False) -> Original:
+    """An entry of a rule, with what the rule is found by again."""
+    rest = {key: value for key, value in rule.items() if key != dialect.BACKENDS}
+    return Original(rule=digest_of(rest), index=index, entry=entry, guessed=guessed)
+
+
+def _read(document: Mapping[str, Any]) -> Originals:
+    return Originals(
+        backend=document["backend"],
+        port=document["port"],
+        services=tuple(document["services"]),
+        places=tuple(Original(**place) for place in document["places"]),
+        added=tuple(document.get("added") or ()),
+        audiences=tuple(Audience(**audience) for audience in document.get("audiences") or ()),
     )
 
 
-def _shape(original: Original) -> dict[str, Any]:
-    return Place(0, 0, (original.entry,), ours=False, alone=False).shape
-
-
-_LIKENESSES: tuple[Callable[[Original], object], ...] = (
-    lambda one: (one.rule, _shape(one)),
-    lambda one: (one.index, _shape(one)),
-    _shape,
-    lambda one: one.rule,
-    lambda one: one.index,
-)
-
-
-def restored(original: Original, place: Place) -> dict[str, Any]:
-    """The user's entry as it comes back to a place.
-
-    The weight is the user's. If they changed the place's weight beside other backends meanwhile, that is newer.
-    """
-    entry = dict(original.entry)
-    if not place.alone and place.total != weight_of(entry):
-        entry["weight"] = place.total
-    return entry
+def _written(originals: Originals) -> dict[str, Any]:
+    document = asdict(originals)
+    return {key: value for key, value in document.items() if value or key not in {"added", "audiences"}}

@@ -73,8 +73,8 @@ class Provider(Protocol):
     def cannot_give_back(self, route: Route, model: str) -> str | None:
         """What `give_back` does not restore exactly, and what to do about it; None if all is well."""
 
-    def problems(self, route: Route, claim: Claim) -> str | None:
-        """Why a user's own route cannot carry the traffic, and what to do; None if it can."""
+    def problems(self, route: Route, claim: Claim, routing: Routing) -> str | None:
+        """Why a user's own route cannot carry a routing, and what to do; None if it can."""
 
     def acceptance(self, route: Route) -> Acceptance:
         """What those who carry the route out say of it, at its present generation."""

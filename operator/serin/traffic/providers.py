@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from serin.api.spec import Traffic
-from serin.traffic import gateway_api, istio, traefik
+from serin.traffic import istio, traefik
+from serin.traffic.gateway_api import HTTPRoutes
 from serin.traffic.provider import Provider, Route
 
-PROVIDERS: Mapping[str, Provider] = {"gatewayAPI": gateway_api, "istio": istio, "traefik": traefik}
+PROVIDERS: Mapping[str, Provider] = {"gatewayAPI": HTTPRoutes(), "istio": istio, "traefik": traefik}
 """By the field of `spec.traffic` that asks for it, as written in YAML."""
 
 

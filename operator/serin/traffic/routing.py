@@ -1,7 +1,7 @@
 """Who gets which requests: what a rollout decides, and what every provider writes in its own words."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 
@@ -49,6 +49,16 @@ class Routing:
     audiences: tuple[Audience, ...] = ()
     mirror: Mirror | None = None
     stickiness: Stickiness | None = None
+
+    def within(self, known: Collection[str]) -> "Routing":
+        """Without what leads to Services that a proxy may not know yet: it would answer 503 there."""
+        sticky = all(service in known for service, weight in self.split.items() if weight > 0)
+        return replace(
+            self,
+            audiences=tuple(audience for audience in self.audiences if audience.service in known),
+            mirror=self.mirror if self.mirror is not None and self.mirror.service in known else None,
+            stickiness=self.stickiness if sticky else None,
+        )
 
     def leads_as(self, other: "Routing") -> bool:
         """Whether every request goes the same way: backends without weight make no difference."""
