@@ -26,7 +26,7 @@ from serin.controller.sampling import Found, Sampler
 from serin.metrics import AutoscalingMetrics, Meters
 from serin.metrics.loads import RATE_WINDOW, WINDOW
 from serin.metrics.provider import RangeQuery, Series
-from serin.rollout.capacity import MEASURED_AFTER
+from serin.rollout import capacity
 from serin.scaling.remembered import remember
 from serin.scaling.samples import PodUsage, ResourceUsage, Unavailable
 
@@ -358,6 +358,7 @@ def test_five_hundred_cost_as_many_queries_as_one() -> None:
     assert asyncio.run(cost_of_a_pass(500)) == one
 
 
-def test_what_is_measured_of_a_weight_holds_nothing_of_the_weight_before() -> None:
+def test_the_planner_knows_over_what_time_the_requests_under_way_are_measured() -> None:
     scrape = timedelta(seconds=15)
-    assert max(RATE_WINDOW, WINDOW) + scrape + SYNC_PERIOD <= MEASURED_AFTER
+    assert max(RATE_WINDOW, WINDOW) == capacity.WINDOW
+    assert scrape + SYNC_PERIOD <= capacity.LAG

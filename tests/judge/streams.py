@@ -7,7 +7,7 @@ from typing import Any
 
 from serin.api.spec import Analysis
 from serin.api.status import AnalysisStatus, MetricStatus
-from serin.judge import Counts, Judge, Pair, Step, Tick, Trial, explain, freeze
+from serin.judge import Counts, Expected, Judge, Pair, Step, Tick, Trial, explain, freeze
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 INTERVAL = timedelta(seconds=10)
@@ -57,6 +57,8 @@ def heard(
     log: Iterable[Tick],
     *,
     weight: int = 20,
+    mirror: int = 0,
+    expected: Expected = Expected.EXACT,
     step_since: datetime = START,
     steps: int = 3,
     began: datetime = START,
@@ -65,7 +67,7 @@ def heard(
     """A trial that has heard these ticks, oldest first; one with a problem was not answered."""
     judge = Judge()
     trial = judge.open(policy, budget=freeze(policy, steps=steps), candidate="8f21c0a97e", began=began)
-    trial.enter(Step(step_since, weight))
+    trial.enter(Step(step_since, weight, mirror, expected))
     if history:
         trial.learn(history)
     for tick in log:

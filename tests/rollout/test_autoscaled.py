@@ -217,13 +217,53 @@ def test_what_was_made_ready_for_a_weight_stays_until_the_weight_is_measured() -
     new = rolled_out(world, limits=limits)
     assert world.split[new] == 10
     assert world.pods[new] == 3
-    world.pass_time(100)
+    world.pass_time(50)
     world.advise(new, 1, concurrency=3.0)
+    assert world.pods[new] == 3, "20 seconds of them are too few to know"
     world.pass_time(40)
-    assert world.pods[new] == 3
-    world.pass_time(20)
-    world.advise(new, 1, concurrency=14.0)
+    # For half of the two minutes it had no traffic: 7 on average are 14 now.
+    world.advise(new, 1, concurrency=7.0)
     assert world.pods[new] == 2
+
+
+def test_requests_that_were_measured_over_two_weights_are_those_of_their_mean() -> None:
+    limits = {"metrics": [RUNNING]}
+    steps = {"canary": {"steps": [{"weight": 20, "hold": "70s"}, {"weight": 50, "hold": "80s"}]}}
+    world = following(limits=limits, strategy=steps)
+    world.advise(world.stable, 5, concurrency=35.0)
+    new = rolled_out(world, limits=limits, strategy=steps)
+    world.pass_time(70)
+    assert world.split[new] == 50
+    assert world.pods[new] == 3
+    world.pass_time(70)
+    # 40 s at 50 % of the 70 that this version needs for all (the last 30 s are not measured yet), and 80 s at 20 %.
+    world.advise(new, 3, concurrency=70 * (40 * 50 + 80 * 20) / 120 / 100)
+    assert demanded(world, new) == (50, 6, DemandBy.LITTLES_LAW)
+    world.pass_time(12)
+    assert world.stable == new
+    assert world.workloads[new].replicas == 11
+
+
+def test_how_long_a_weight_was_there_is_not_guessed() -> None:
+    limits = {"metrics": [RUNNING]}
+    steps = {"canary": {"steps": [{"weight": 20}, {"weight": 50, "hold": "5m"}]}}
+    world = following(limits=limits, strategy=steps)
+    world.advise(world.stable, 5, concurrency=35.0)
+    new = rolled_out(world, limits=limits, strategy=steps)
+    assert world.split[new] == 50
+    world.pass_time(70)
+    world.advise(new, 3, concurrency=21.0)
+    assert world.pods[new] == 3, "with 20 % for the other 80 seconds it would be 5"
+    world.pass_time(80)
+    world.advise(new, 3, concurrency=35.0)
+    assert demanded(world, new) == (50, 5, DemandBy.LITTLES_LAW)
+
+
+def demanded(world: Simulator, revision: str) -> tuple[int, int, DemandBy]:
+    """The weight that a version is prepared for, its pods for that, and what they are computed from."""
+    entry = next(entry for entry in world.status.autoscaling if entry.revision == revision)
+    assert entry.demand is not None
+    return entry.demand.weight, entry.demand.replicas, entry.demand.by
 
 
 def test_a_slower_version_keeps_the_pods_it_has_when_it_is_promoted() -> None:
@@ -231,10 +271,10 @@ def test_a_slower_version_keeps_the_pods_it_has_when_it_is_promoted() -> None:
     world = following(limits=limits)
     world.advise(world.stable, 5, concurrency=50.0)
     new = rolled_out(world, limits=limits)
-    world.pass_time(400)
+    world.pass_time(470)
     assert world.split[new] == 50
     world.advise(new, 6, concurrency=50.0)
-    world.pass_time(300)
+    world.pass_time(230)
     assert world.stable == new
     # 100 requests under way are 15 pods of 7 each; five were enough for the version before.
     assert world.workloads[new].replicas == 15

@@ -39,6 +39,9 @@ _NO_MATCH = Lack("what a request must bear is said in your IngressRoute, and a T
 LACKS: Mapping[str, Mapping[Feature, Lack]] = {
     "gatewayAPI": dict.fromkeys(set(Feature) - {Feature.WEIGHTS}, _NOT_YET),
     "istio": {},
+    "replicas": dict.fromkeys(
+        set(Feature) - {Feature.WEIGHTS}, Lack("there is no proxy, and a Service knows nothing of requests")
+    ),
     "traefik": {Feature.HEADERS: _NO_MATCH, Feature.SEVERAL_HEADERS: _NO_MATCH},
 }
 """What each provider cannot do, by the field of `spec.traffic`."""
@@ -64,7 +67,58 @@ class Need:
     asks: Callable[[Any], bool]
 
 
-NEEDS: tuple[Need, ...] = ()
+_STRATEGY = "self.?strategy"
+
+NEEDS: tuple[Need, ...] = (
+    Need(
+        Feature.HEADERS,
+        ".strategy.preview",
+        f"{_STRATEGY}.?preview.hasValue()",
+        lambda spec: spec.strategy is not None and spec.strategy.preview is not None,
+    ),
+    Need(
+        Feature.SEVERAL_HEADERS,
+        ".strategy.preview.headers",
+        f"{_STRATEGY}.?preview.?headers.orValue({{}}).size() > 1",
+        lambda spec: spec.strategy is not None and spec.strategy.previews_by_several_headers,
+    ),
+    Need(
+        Feature.MIRROR,
+        ".strategy.blueGreen.mirror",
+        f"{_STRATEGY}.?blueGreen.?mirror.hasValue()",
+        lambda spec: spec.strategy is not None and spec.strategy.copies_before_switch is not None,
+    ),
+    Need(
+        Feature.MIRROR_SHARE,
+        ".strategy.blueGreen.mirror",
+        f"{_STRATEGY}.?blueGreen.?mirror.orValue(100) < 100",
+        lambda spec: spec.strategy is not None and (spec.strategy.copies_before_switch or 100) < 100,
+    ),
+    Need(
+        Feature.MIRROR,
+        ".strategy.type",
+        f"{_STRATEGY}.?type.orValue('Canary') == 'Shadow'",
+        lambda spec: spec.strategy is not None and spec.strategy.type == "Shadow",
+    ),
+    Need(
+        Feature.MIRROR_SHARE,
+        ".strategy.shadow.percent",
+        f"{_STRATEGY}.?shadow.?percent.orValue(100) < 100",
+        lambda spec: (
+            spec.strategy is not None and spec.strategy.shadow is not None and spec.strategy.shadow.percent < 100
+        ),
+    ),
+    Need(
+        Feature.STICKINESS,
+        ".strategy.canary.stickiness",
+        f"{_STRATEGY}.?canary.?stickiness.hasValue()",
+        lambda spec: (
+            spec.strategy is not None
+            and spec.strategy.canary is not None
+            and spec.strategy.canary.stickiness is not None
+        ),
+    ),
+)
 
 
 def feature_rules(needs: Iterable[Need]) -> tuple[Rule, ...]:

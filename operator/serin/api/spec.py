@@ -12,12 +12,22 @@ from pydantic import Field
 from serin.api.analysis import Analysis, OnInconclusive
 from serin.api.autoscaling import Autoscaling
 from serin.api.base import DNS_LABEL, UNQUOTED, Boolean, Duration, Model, at_least, at_most, matching
+from serin.api.canary import DEFAULT_STEPS, Canary, Pause, Ramp, RampCurve, Step, Stickiness
 from serin.api.features import NEEDS, feature_rules
 from serin.api.metric import AnalysisMetric, MaxIncrease
 from serin.api.metric_kinds import Direction, Divergence, DriftOf, MetricAction, MetricKind, MetricName, MetricSource
 from serin.api.own_metrics import Distribution, Mean, Ratio
 from serin.api.rules import Rule
-from serin.api.strategy import DEFAULT_STEPS, Canary, Capacity, Pause, Ramp, RampCurve, Step, Strategy
+from serin.api.strategy import (
+    Afterwards,
+    BlueGreen,
+    Capacity,
+    Preview,
+    Promotion,
+    Shadow,
+    Strategy,
+    StrategyType,
+)
 from serin.api.template import PodTemplate
 from serin.api.traffic import (
     PROVIDERS_IN_WORDS,
@@ -30,9 +40,11 @@ from serin.api.traffic import (
 
 __all__ = [
     "DEFAULT_STEPS",
+    "Afterwards",
     "Analysis",
     "AnalysisMetric",
     "Autoscaling",
+    "BlueGreen",
     "Canary",
     "Capacity",
     "Direction",
@@ -54,13 +66,18 @@ __all__ = [
     "OnInconclusive",
     "ParentReference",
     "Pause",
+    "Preview",
+    "Promotion",
     "Ramp",
     "RampCurve",
     "Ratio",
     "Rollback",
     "ServicePort",
+    "Shadow",
     "Step",
+    "Stickiness",
     "Strategy",
+    "StrategyType",
     "Traffic",
 ]
 
@@ -170,4 +187,44 @@ class ModelDeploymentSpec(Model):
             field=".analysis",
         ),
         *feature_rules(NEEDS),
+        Rule(
+            "!has(self.traffic) || !has(self.traffic.replicas) || !has(self.strategy) || !has(self.strategy.canary)"
+            " || self.strategy.canary.steps.all(step, step.?weight.orValue(0) in [0, 100] || step.weight <= 50)"
+            " && self.strategy.canary.steps.all(step, step.?ramp.?to.orValue(0) <= 50)",
+            lambda spec: not _by_replicas(spec) or _shares_at_most_half(spec),
+            "by the replica ratio a candidate has as many pods as stable at 50 %, and beyond that more: write weights of"
+            " at most 50, and 100, or use another provider",
+            field=".strategy.canary",
+        ),
+        Rule(
+            "!has(self.traffic) || !has(self.traffic.replicas) || !has(self.strategy)"
+            " || self.strategy.capacity != 'Rebalance'",
+            lambda spec: not _by_replicas(spec) or spec.strategy is None or spec.strategy.capacity is Capacity.SURGE,
+            "by the replica ratio stable keeps its pods: leave capacity out, or use another provider",
+            field=".strategy.capacity",
+        ),
+        Rule(
+            "!has(self.traffic) || !has(self.traffic.replicas) || has(self.traffic.metrics) || !has(self.analysis)"
+            " || !self.analysis.metrics.exists(metric, metric.source == 'Gateway')",
+            lambda spec: not _by_replicas(spec) or spec.traffic.metrics is not None or not _reads_a_proxy(spec),
+            "by the replica ratio there is no proxy that counts: leave source out, or name in traffic.metrics the preset"
+            " of a proxy that does, such as linkerd",
+            field=".analysis.metrics",
+        ),
     )
+
+
+def _by_replicas(spec: ModelDeploymentSpec) -> bool:
+    return spec.traffic is not None and spec.traffic.replicas is not None
+
+
+def _shares_at_most_half(spec: ModelDeploymentSpec) -> bool:
+    canary = spec.strategy.canary if spec.strategy is not None else None
+    steps = canary.steps if canary is not None else ()
+    weights = [step.weight for step in steps if step.weight is not None and step.weight != 100]
+    return all(weight <= 50 for weight in [*weights, *(step.ramp.to for step in steps if step.ramp is not None)])
+
+
+def _reads_a_proxy(spec: ModelDeploymentSpec) -> bool:
+    metrics = spec.analysis.metrics if spec.analysis is not None else ()
+    return any(metric.source is MetricSource.GATEWAY for metric in metrics)

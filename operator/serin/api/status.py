@@ -50,6 +50,8 @@ class RevisionStatus(Model):
     """How many of them are Ready."""
     weight: int | None = None
     """Its share of the traffic in percent; absent while it is not in the route."""
+    previewed: bool | None = None
+    """Whether requests that bear the preview's headers reach it; absent if none do."""
     keep_until: Time | None = None
     """When pods go: all of a revision that lost its traffic, or those that stable or the candidate gives up."""
 
@@ -60,6 +62,8 @@ class StepKind(StrEnum):
     WEIGHT = "Weight"
     RAMP = "Ramp"
     PAUSE = "Pause"
+    PREVIEW = "Preview"
+    MIRROR = "Mirror"
     WATCH = "Watch"
 
 
@@ -76,6 +80,8 @@ class StepStatus(Model):
     """The piece of a ramp, from 0."""
     weight: int
     """The candidate's weight in this step."""
+    mirror: int = 0
+    """Percent of the requests of which the candidate gets a copy now."""
     plan: Name
     """The hash of the steps that this index counts in; after an edit the position is found anew."""
     since: Time | None = None
@@ -196,8 +202,20 @@ class AnalysisStatus(Model):
         return all(metric.estimate is not None and metric.estimate <= metric.limit for metric in deciding)
 
 
+class Outcome(StrEnum):
+    """How a rollout ended."""
+
+    DEPLOYED = "Deployed"
+    PROMOTED = "Promoted"
+    ROLLED_BACK = "RolledBack"
+    RESTORED = "Restored"
+    WITHDRAWN = "Withdrawn"
+    REPLACED = "Replaced"
+    COMPARED = "Compared"
+
+
 class Rejected(Model):
-    """The revision that was turned away; nothing tries it again until the spec changes or a retry."""
+    """The revision that left without a promotion; nothing tries it again until the spec changes or a retry."""
 
     revision: Name
     """The revision's hash."""
@@ -208,7 +226,14 @@ class Rejected(Model):
     message: Text
     """One sentence for a person."""
     at: Time
-    """When it was turned away."""
+    """When it was turned away, or its comparison was over."""
+    outcome: Outcome = Outcome.ROLLED_BACK
+    """RolledBack: it was turned away. Compared: it was a shadow, and is meant to leave."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it was turned away."""
+        return self.outcome is not Outcome.COMPARED
 
 
 class PausedStatus(Model):
@@ -241,17 +266,6 @@ class ActionRecord(Model):
     """Done or Refused."""
     message: Text = ""
     """What became of it."""
-
-
-class Outcome(StrEnum):
-    """How a rollout ended."""
-
-    DEPLOYED = "Deployed"
-    PROMOTED = "Promoted"
-    ROLLED_BACK = "RolledBack"
-    RESTORED = "Restored"
-    WITHDRAWN = "Withdrawn"
-    REPLACED = "Replaced"
 
 
 class HistoryEntry(Model):

@@ -9,7 +9,8 @@ from serin.api.spec import Analysis, MetricAction, ModelDeploymentSpec
 from serin.api.status import StepKind
 from serin.cli.findings import Finding, Severity, finding
 from serin.cli.manifests import Document, FieldPath
-from serin.rollout.schedule import RAMP_BLOCKS, Stage, schedule
+from serin.rollout.schedule import schedule
+from serin.rollout.stages import RAMP_BLOCKS, Stage
 
 ANALYSIS: FieldPath = ("spec", "analysis")
 STEPS: FieldPath = ("spec", "strategy", "canary", "steps")

@@ -15,7 +15,8 @@ from serin.api.status import BudgetStatus, Verdict
 from serin.cli.course import Course, Decision, Ending, Word
 from serin.judge import Counts, Judge, Pair, Tick, Trial, explain, in_step, summarize
 from serin.judge.split import totals
-from serin.rollout.schedule import Schedule, Stage
+from serin.rollout.schedule import Schedule
+from serin.rollout.stages import Stage
 
 MOST_TICKS = 20_000
 """A rollout of more ticks than this is not followed to its end."""

@@ -12,7 +12,8 @@ from enum import StrEnum
 from serin.api.spec import Analysis, OnInconclusive
 from serin.api.status import StepKind, Verdict
 from serin.judge import Step
-from serin.rollout.schedule import Schedule, Stage
+from serin.rollout.schedule import Schedule
+from serin.rollout.stages import Stage
 
 NO_TIME = timedelta(0)
 
@@ -82,7 +83,7 @@ class Course:
     @property
     def step(self) -> Step:
         """What the judge is told of the step."""
-        return Step(self.since, self.stage.weight)
+        return Step(self.since, self.stage.weight, self.stage.mirror)
 
     def until(self, moment: datetime) -> None:
         """Time passes, without another verdict."""

@@ -13,7 +13,7 @@ from serin.cli.manifests import FieldPath
 from serin.cli.simulated import most_tolerated, step_plan
 from serin.judge import forecast
 from serin.judge.words import number, percent
-from serin.rollout.schedule import Stage
+from serin.rollout.stages import Stage
 
 ANALYSIS: FieldPath = ("spec", "analysis")
 STEPS: FieldPath = ("spec", "strategy", "canary", "steps")

@@ -16,7 +16,8 @@ from serin.cli.problems import FINE, FOUND, UnusableInputError
 from serin.cli.replay_text import as_json, as_text
 from serin.cli.replayed import Replay, Rollout, replayed
 from serin.cli.target import Target, read_target
-from serin.rollout.schedule import Schedule, Stage
+from serin.rollout.schedule import Schedule
+from serin.rollout.stages import Stage
 
 DESCRIPTION = """\
 Run a policy on the past: read what Prometheus knows of two revisions, judge it tick by tick with

@@ -9,7 +9,8 @@ from serin.cli.course import Course, Ending, Moved, Word
 from serin.cli.past import Past
 from serin.judge import Counts, Judge, Pair, Tick, explain, freeze, in_step
 from serin.judge.split import totals
-from serin.rollout.schedule import Schedule, Stage
+from serin.rollout.schedule import Schedule
+from serin.rollout.stages import Stage
 
 
 @dataclass(frozen=True)

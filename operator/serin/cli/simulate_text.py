@@ -13,7 +13,7 @@ from serin.cli.hopeless import Problem
 from serin.cli.output import table
 from serin.cli.simulated import RISES, Forecast, Regression, Simulation, StepForecast, most_tolerated
 from serin.judge.words import number, percent
-from serin.rollout.schedule import Stage
+from serin.rollout.stages import Stage
 
 NONE = "-"
 

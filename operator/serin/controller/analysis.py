@@ -16,7 +16,7 @@ from serin.api.spec import Analysis, ModelDeploymentSpec
 from serin.api.status import BudgetStatus, ModelDeploymentStatus, Phase
 from serin.cluster.resources import ObjectKey
 from serin.controller.clock import TimeSource
-from serin.judge import Judge, Step, Summary, Tick, Trial, explain, freeze, in_step, summarize
+from serin.judge import Expected, Judge, Step, Summary, Tick, Trial, explain, freeze, in_step, summarize
 from serin.metrics import Subject, SubjectKey
 from serin.metrics.grid import before_first, history, next_tick, phase, ticks_between
 from serin.metrics.subject import gateway_of
@@ -143,7 +143,7 @@ class AnalysisDesk:
         if rollout is None:
             self.forget(key)
             return
-        step = _step(status)
+        step = _step(spec, status)
         if course is None or course.rollout != rollout or course.missed(step):
             self.forget(key)
             trial = self._judge.open(
@@ -273,7 +273,7 @@ def _rollout(
 ) -> Rollout | None:
     """What is to be analyzed now; None if nothing is."""
     step, candidate, stable = status.step, status.candidate, status.stable
-    carries_traffic = bool(status.weight)
+    carries_traffic = bool(status.weight or (step is not None and step.mirror))
     if spec.analysis is None or candidate is None or stable is None or step is None:
         return None
     if status.phase not in ANALYZED or not carries_traffic:
@@ -302,11 +302,23 @@ def _rollout(
     )
 
 
-def _step(status: ModelDeploymentStatus) -> Step | None:
+def _step(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Step | None:
     """The step whose ticks count; none while weights move."""
     if status.step is None or status.step.since is None:
         return None
-    return Step(since=status.step.since, weight=status.weight or 0)
+    weight = status.weight or 0
+    return Step(status.step.since, weight, status.step.mirror, _expected(spec, status, weight))
+
+
+def _expected(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, weight: int) -> Expected:
+    """What the share of the requests can be held against."""
+    strategy = spec.strategy
+    if strategy is None or weight == 100:
+        return Expected.EXACT
+    if strategy.canary is not None and strategy.canary.stickiness is not None:
+        return Expected.ANY
+    is_previewed = any(entry.previewed and entry.revision == status.candidate for entry in status.revisions)
+    return Expected.AT_LEAST if strategy.preview is not None and is_previewed else Expected.EXACT
 
 
 def _history_of(course: Course) -> Subject:

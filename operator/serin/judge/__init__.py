@@ -3,13 +3,14 @@
 from serin.judge.bench import Judge
 from serin.judge.budget import freeze
 from serin.judge.counts import Bins, Counts, Level, Moments, Pair, Tick
-from serin.judge.step import Step, in_step
+from serin.judge.step import Expected, Step, in_step
 from serin.judge.trial import Trial
 from serin.judge.verdict import Summary, explain, summarize
 
 __all__ = [
     "Bins",
     "Counts",
+    "Expected",
     "Judge",
     "Level",
     "Moments",

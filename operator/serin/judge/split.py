@@ -12,6 +12,7 @@ from serin.api.status import SplitStatus
 from serin.judge.counts import Counts, Pair, Tick
 from serin.judge.intake import Intake
 from serin.judge.processes import Processes, Terms
+from serin.judge.step import Expected, Step
 from serin.judge.words import number, percent
 
 THRESHOLD = log(1000.0)
@@ -31,9 +32,9 @@ class Doubt:
     message: str
 
 
-def tolerance(weight: int) -> float:
-    """How far the share may be from the weight: 2 points or a fifth of the weight, whichever is larger."""
-    return max(0.02, weight / 500)
+def tolerance(share: float) -> float:
+    """How far the share may be from what it should be: 2 points or a fifth of it, whichever is larger."""
+    return max(0.02, share / 5)
 
 
 class Split:
@@ -42,22 +43,30 @@ class Split:
     def __init__(self, processes: Processes, confirm: int) -> None:
         self._processes = processes
         self._confirm = confirm
-        self._weight = 0
+        self._step: Step | None = None
         self.more = processes.open(Terms(THRESHOLD, limit=1.0, alone=True))
         self.less = processes.open(Terms(THRESHOLD, limit=1.0, alone=True))
         self.is_more = False
         self.is_less = False
-        self.enter(0)
+        self.enter(None)
 
-    def enter(self, weight: int) -> None:
-        """A step begins."""
-        self._weight = weight
-        share, band = weight / 100, tolerance(weight)
+    def enter(self, step: Step | None) -> None:
+        """A step begins; None while weights move."""
+        self._step = step
+        share, band = self._share, tolerance(self._share)
         for row, limit in ((self.more, share + band), (self.less, 1.0 - share + band)):
             terms = Terms(THRESHOLD, limit=min(1.0, limit), alone=True, confirm=self._confirm, detects=True)
             self._processes.restart(row, terms)
         self.candidate = self.total = 0.0
         self.ticks = self.missing = 0
+
+    @property
+    def _share(self) -> float:
+        return self._step.share if self._step is not None else 0.0
+
+    @property
+    def _expected(self) -> Expected:
+        return self._step.expected if self._step is not None else Expected.EXACT
 
     def take(self, pair: Pair | None, intake: Intake) -> None:
         """Take in the requests of one tick of the step."""
@@ -65,19 +74,23 @@ class Split:
         total = candidate + stable
         if total == 0:
             return
-        intake.add(self.more, (total, candidate, 0.0, 0.0))
-        intake.add(self.less, (total, stable, 0.0, 0.0))
+        if self._expected is Expected.EXACT:
+            intake.add(self.more, (total, candidate, 0.0, 0.0))
+        if self._expected is not Expected.ANY:
+            intake.add(self.less, (total, stable, 0.0, 0.0))
         self.candidate += candidate
         self.total += total
         self.ticks += 1
-        share = self._weight / 100
+        share = self._share
         lacks = candidate < share * total - _MISSING * sqrt(share * (1 - share) * total)
+        if self._expected is Expected.ANY:
+            lacks = lacks and candidate == 0
         self.missing = self.missing + 1 if lacks else 0
 
     @property
     def doubt(self) -> Doubt | None:
         """Why the counted requests are not as asked for; None if they may be."""
-        least = self._weight / 100 - tolerance(self._weight)
+        least = self._share - tolerance(self._share)
         if self.missing >= self._confirm and self.candidate < least * self.total:
             return Doubt("TrafficMissing", f"Its traffic does not reach it: {self._seen}")
         if self.is_more or self.is_less:
@@ -94,13 +107,21 @@ class Split:
         """The numbers, for people."""
         observed = self.candidate / self.total if self.total else None
         return SplitStatus(
-            expected=self._weight / 100, observed=observed and float(f"{observed:.4g}"), requests=self.total
+            expected=self._told(self._share), observed=observed and self._told(observed), requests=self.total
         )
+
+    @staticmethod
+    def _told(share: float) -> float:
+        return float(f"{share:.4g}")
 
     @property
     def _seen(self) -> str:
         share = percent(self.candidate / self.total)
-        return f"the candidate got {share} of {number(self.total)} requests in this step, its weight is {self._weight}%"
+        got = f"the candidate got {share} of {number(self.total)} requests in this step"
+        copies = self._step.mirror if self._step else 0
+        if copies:
+            return f"{got}, where copies of {copies}% are asked for: {percent(self._share)}"
+        return f"{got}, its weight is {self._step.weight if self._step else 0}%"
 
     def close(self) -> None:
         """The rollout is over."""

@@ -81,7 +81,7 @@ class Trial:
             return
         self.step = step
         self.ticks, self.requests, self._standing_alone = 0, 0.0, False
-        self.split.enter(step.weight if step else 0)
+        self.split.enter(step)
         for measure in self.measures:
             measure.enter()
 

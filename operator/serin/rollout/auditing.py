@@ -23,7 +23,7 @@ MOST_WITHOUT_LOG = 8
 SERIN = "serin"
 
 _TOLD_BY_REQUEST = frozenset({"ActionDone", "ActionRefused"})
-_TELL_THE_END = frozenset({"Deployed", "Promoted", "RolledBack"})
+_TELL_THE_END = frozenset({"Deployed", "Promoted", "RolledBack", "Compared"})
 
 
 def audit(draft: Draft) -> None:

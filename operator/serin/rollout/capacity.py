@@ -8,13 +8,21 @@ from serin.api.autoscaling_status import AutoscalingStatus, DemandBy
 from serin.api.spec import Autoscaling, Capacity, ModelDeploymentSpec
 from serin.api.status import ModelDeploymentStatus, Phase, RevisionStatus
 from serin.rollout.draft import Draft
+from serin.rollout.load import load_of_step
+from serin.rollout.ratio import pods_for_ratio, shares_by_replicas
+from serin.rollout.schedule import schedule
 from serin.rollout.world import Advice
 from serin.scaling.capacity import Pods, pods_by_littles_law, pods_for, requests_at
 from serin.scaling.quantities import milli
 
-MEASURED_AFTER = timedelta(minutes=2, seconds=30)
-"""What is measured over windows speaks of the weight that there is, once it has been there for so long: the longest
-window (`serin.metrics.loads`), a scrape before it and a pass of the autoscaler after it."""
+WINDOW = timedelta(minutes=2)
+"""The longest window over which requests under way are measured (`serin.metrics.loads`)."""
+LAG = timedelta(seconds=30)
+"""How far behind what is measured may be: a scrape, and a pass of the autoscaler."""
+LEAST_MEASURED = timedelta(seconds=30)
+"""So much of the present weight must be in the window: from less, chance would be extrapolated."""
+SLACK = 0.1
+"""How far apart the least and the most may be that a mean weight can be."""
 
 
 def whole_of(status: ModelDeploymentStatus, spec: ModelDeploymentSpec) -> int:
@@ -87,6 +95,8 @@ def demand(draft: Draft, weight: int) -> Demand:
     Where other metrics count beside the requests, so does the share: what they need is known for the whole alone.
     """
     total, autoscaling = whole(draft), draft.desired.spec.autoscaling
+    if shares_by_replicas(draft.desired.spec):
+        return Demand(weight, pods_for_ratio(total, weight), DemandBy.RATIO)
     pods, by = pods_for(total, weight), DemandBy.RATIO
     if autoscaling is None:
         return Demand(weight, pods, by)
@@ -98,8 +108,11 @@ def demand(draft: Draft, weight: int) -> Demand:
 
 
 def recommended(draft: Draft, revision: str) -> int:
-    """The replicas that the autoscaler says this revision needs on its own; 0 if it says nothing."""
-    if draft.desired.spec.autoscaling is None:
+    """The replicas that the autoscaler says this revision needs on its own; 0 if it says nothing.
+
+    Under the replica ratio more pods would be more traffic.
+    """
+    if draft.desired.spec.autoscaling is None or shares_by_replicas(draft.desired.spec):
         return 0
     advice, known = news_of(draft, revision), scaling_of(draft, revision)
     if advice is not None:
@@ -133,18 +146,30 @@ def prepared_weight(draft: Draft) -> int | None:
         return None
     if status.phase is Phase.PROMOTING or status.step is None:
         return 100
-    return max(status.step.weight, status.weight or 0)
+    return max(load_of_step(draft), status.weight or 0)
 
 
-def is_measured(draft: Draft) -> bool:
-    """Whether the present weight has been there for long enough to be measured at."""
-    before = draft.world.status
-    if not before.weight:
-        return True
-    step = before.step
-    if step is None or step.since is None or step.weight != before.weight:
-        return False
-    return draft.now - step.since >= MEASURED_AFTER
+def measured_weight(draft: Draft) -> float | None:
+    """The candidate's weight, in percent, of which its newest measurement speaks: the mean over the window.
+
+    Part of the window may lie before the present weight. What it had then is known of its steps, but not for how long:
+    each lasted at least as long as it is held. None where that leaves more than `SLACK` open, or where too little of
+    the present weight is in the window. The least that it can have been is told: pods too many are the lesser evil.
+    """
+    status, advice = draft.world.status, draft.world.scaling.get(draft.world.status.candidate or "")
+    step, plan = status.step, schedule(draft.desired.spec)
+    if step is None or step.since is None or plan is None or advice is None or step.weight != (status.weight or 0):
+        return None
+    seen = min(advice.at - step.since - LAG, WINDOW)
+    if seen < LEAST_MEASURED:
+        return None
+    earlier = [other for other in plan.stages if (other.step, other.block) < (step.index, step.block)]
+    least, left = seen * step.weight, WINDOW - seen
+    most = least + left * (earlier[-1].weight if earlier else 0)
+    for stage in reversed(earlier):
+        known = min(stage.hold or timedelta(0), left)
+        least, left = least + known * stage.weight, left - known
+    return least / WINDOW if least >= (1 - SLACK) * most else None
 
 
 def _by_requests(draft: Draft, autoscaling: Autoscaling, weight: int) -> int | None:
@@ -155,13 +180,15 @@ def _by_requests(draft: Draft, autoscaling: Autoscaling, weight: int) -> int | N
     target = _requests_per_pod(autoscaling)
     if target is None:
         return None
-    if not is_measured(draft):
-        known = scaling_of(draft, draft.status.candidate)
-        before = known.demand if known is not None else None
-        stands = before is not None and before.weight == weight and before.by is DemandBy.LITTLES_LAW
-        return before.replicas if before is not None and stands else None
-    now = draft.world.status.weight or 0
-    revision, share = (draft.status.candidate, now) if now else (draft.status.stable, 100)
+    revision, share = draft.status.stable, 100.0
+    if draft.world.status.weight:
+        measured = measured_weight(draft)
+        if measured is None:
+            known = scaling_of(draft, draft.status.candidate)
+            before = known.demand if known is not None else None
+            stands = before is not None and before.weight == weight and before.by is DemandBy.LITTLES_LAW
+            return before.replicas if before is not None and stands else None
+        revision, share = draft.status.candidate, measured
     advice = draft.world.scaling.get(revision or "")
     if advice is None or advice.concurrency is None:
         return None
@@ -171,9 +198,9 @@ def _by_requests(draft: Draft, autoscaling: Autoscaling, weight: int) -> int | N
 def _kept_until_measured(draft: Draft, autoscaling: Autoscaling) -> int:
     """What the candidate has by its requests it keeps until they are measured at its weight: the ratio may be less."""
     candidate = draft.revision(draft.status.candidate)
-    if candidate is None or _requests_per_pod(autoscaling) is None or is_measured(draft):
+    if candidate is None or _requests_per_pod(autoscaling) is None or not draft.world.status.weight:
         return 0
-    return candidate.replicas
+    return candidate.replicas if measured_weight(draft) is None else 0
 
 
 def _requests_per_pod(autoscaling: Autoscaling) -> float | None:

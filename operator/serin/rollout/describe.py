@@ -1,5 +1,6 @@
 """The status that a person reads: numbers, one sentence, and conditions that kubectl, Argo CD and Flux understand."""
 
+from serin.api.base import format_duration
 from serin.api.children import selector_labels
 from serin.api.status import (
     Condition,
@@ -14,6 +15,8 @@ from serin.api.status import (
 from serin.rollout.capacity import whole
 from serin.rollout.draft import Draft
 from serin.rollout.scaled import active_fact
+from serin.rollout.schedule import schedule
+from serin.rollout.split import wanted_routing
 from serin.rollout.undone import CONTESTED, contested_traffic, is_contested
 
 ROLLING_OUT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
@@ -92,7 +95,9 @@ def _message(draft: Draft) -> str:
         return _step_message(draft)
     return {
         Phase.PROMOTING: "the candidate is promoted",
-        Phase.ROLLING_BACK: "the candidate is rolled back",
+        Phase.ROLLING_BACK: "the candidate leaves after its comparison"
+        if status.rejected is not None and not status.rejected.is_failure
+        else "the candidate is rolled back",
     }.get(status.phase, f"version {status.candidate_version} is being rolled out")
 
 
@@ -102,6 +107,8 @@ def _step_message(draft: Draft) -> str:
     where = f"step {step.index} of {step.of} at {step.weight} %" if step else ""
     if step is not None and step.kind is StepKind.WATCH:
         where = f"watching at {step.weight} %"
+    elif step is not None and step.mirror:
+        where = f"step {step.index} of {step.of} on copies of {step.mirror} % of the requests"
     word = f": {status.analysis.message}" if status.analysis and draft.desired.spec.analysis else ""
     return where + word
 
@@ -195,8 +202,20 @@ def _traffic_fact(draft: Draft) -> Fact:
     route = draft.settlement(draft.status)
     # Who joins or leaves the route without traffic shifts none.
     stays = before is not None and before.status is TRUE and route.carried and not route.refused
-    split = ", ".join(f"{e.revision} {e.weight} %" for e in draft.status.revisions if e.weight is not None)
-    return (TRUE, "Accepted", split) if route.settled or stays else (FALSE, "Pending", route.message)
+    return (TRUE, "Accepted", _shares(draft)) if route.settled or stays else (FALSE, "Pending", route.message)
+
+
+def _shares(draft: Draft) -> str:
+    """Who gets which requests."""
+    routing = wanted_routing(draft.desired, draft.status)
+    words = [f"{entry.revision} {entry.weight} %" for entry in draft.status.revisions if entry.weight is not None]
+    if routing.audiences:
+        words.append(f"{draft.status.candidate} those with the preview's headers")
+    if routing.mirror is not None:
+        words.append(f"{draft.status.candidate} copies of {routing.mirror.percent} %")
+    if routing.stickiness is not None:
+        words.append(f"users stay for {format_duration(routing.stickiness.max_age)}")
+    return ", ".join(words)
 
 
 def _service_fact(draft: Draft) -> Fact:
@@ -221,10 +240,14 @@ def _outcome_facts(draft: Draft) -> dict[str, Fact]:
     """How the last rollout ended; both are false while one is under way, so that `kubectl wait` waits for it."""
     last = draft.status.history[0] if draft.status.history and draft.status.candidate is None else None
     facts: dict[str, Fact] = {}
-    for kind, outcomes in {
+    ends = {
         "Promoted": {Outcome.DEPLOYED, Outcome.PROMOTED, Outcome.RESTORED},
         "RolledBack": {Outcome.ROLLED_BACK},
-    }.items():
+    }
+    plan = schedule(draft.desired.spec)
+    if plan is not None and plan.discards:
+        ends["Compared"] = {Outcome.COMPARED}
+    for kind, outcomes in ends.items():
         if last is not None and last.outcome in outcomes:
             facts[kind] = (TRUE, last.reason, f"version {last.version} ({last.revision}): {last.message}")
         else:

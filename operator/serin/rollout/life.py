@@ -5,6 +5,7 @@ from datetime import timedelta
 from serin.api.status import Outcome, Phase, RevisionStatus, Role
 from serin.rollout.capacity import gives_back_in_moves, is_rebalancing, whole
 from serin.rollout.draft import Draft
+from serin.rollout.ratio import shares_by_replicas
 from serin.rollout.rebalance import keep_stable, let_previous_go
 from serin.rollout.revisions import conclude, move_weight, reject, retire
 from serin.rollout.shifting import shifted
@@ -43,7 +44,8 @@ def _at_rest(draft: Draft) -> None:
     if stable is None:
         draft.set(phase=Phase.DEGRADED if draft.status.rejected else Phase.PENDING)
         return
-    stuck = draft.status.rejected is not None or deadline_passed(draft)
+    rejected = draft.status.rejected
+    stuck = (rejected is not None and rejected.is_failure) or deadline_passed(draft)
     route = draft.settlement(draft.status)
     unreached = draft.status.phase is Phase.PENDING and not route.settled
     draft.set(phase=Phase.DEGRADED if stuck else Phase.PENDING if unreached else Phase.HEALTHY)
@@ -90,14 +92,15 @@ def _take_role(draft: Draft) -> None:
     was_stable = any(entry.revision == candidate.revision and entry.outcome in TOOK_OVER for entry in status.history)
     outcome = Outcome.RESTORED if was_stable else Outcome.PROMOTED
     draft.end(candidate, outcome, str(outcome), f"took over from version {stable.version}")
-    # Who gave its pods up has none to be kept warm with.
-    warm = rollback.keep_warm > timedelta(0) and not is_rebalancing(draft.desired.spec)
+    # Who gave its pods up has none to be kept warm with; under the replica ratio they would get requests again.
+    bare = is_rebalancing(draft.desired.spec) or shares_by_replicas(draft.desired.spec)
+    warm = rollback.keep_warm > timedelta(0) and not bare
     draft.change(
         stable.revision,
         role=Role.PREVIOUS if warm else Role.RETIRED,
         keep_until=draft.now + (max(rollback.keep_warm, rollback.drain) if warm else rollback.drain),
     )
-    draft.change(candidate.revision, role=Role.STABLE, keep_until=None)
+    draft.change(candidate.revision, role=Role.STABLE, previewed=None, keep_until=None)
     draft.set(stable=candidate.revision, version=candidate.version)
     keep_size(draft, candidate.replicas)
     draft.leave_rollout(Phase.HEALTHY)
@@ -121,7 +124,8 @@ def _roll_back(draft: Draft) -> None:
     else:
         conclude(draft, candidate)
     retire(draft, candidate.revision)
-    draft.leave_rollout(Phase.DEGRADED if status.rejected else Phase.HEALTHY)
+    failed = status.rejected is not None and status.rejected.is_failure
+    draft.leave_rollout(Phase.DEGRADED if failed else Phase.HEALTHY)
 
 
 def _is_back(draft: Draft, candidate: RevisionStatus) -> bool:

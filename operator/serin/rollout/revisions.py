@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from serin.api.status import Outcome, Phase, Rejected, RevisionStatus, Role
 from serin.rollout.capacity import gives_back_in_moves, rebalances, whole
 from serin.rollout.draft import Draft
+from serin.rollout.schedule import schedule
 from serin.workloads import Snapshot, config_map_references, frozen_name, revision_hash, revision_name, take_snapshot
 
 
@@ -71,10 +72,9 @@ def taken_name(draft: Draft, snapshot: Snapshot, revision: str) -> tuple[str, st
 def follow_spec(draft: Draft, named: Target) -> None:
     """Start, replace, withdraw or restore: what it means that the spec names this revision now."""
     status = draft.status
-    rejected = status.rejected.revision if status.rejected else None
     if named.revision == status.stable:
         _back_to_stable(draft)
-    elif named.revision in {status.candidate, rejected}:
+    elif named.revision == status.candidate or _is_done_with(draft, named.revision):
         return
     elif status.phase is Phase.PROMOTING and status.weight == 100:
         return  # the promotion is complete in a moment, and the spec is followed then
@@ -84,6 +84,14 @@ def follow_spec(draft: Draft, named: Target) -> None:
         _replace_candidate(draft, named)
         draft.set(rejected=None)
         _begin(draft, named)
+
+
+def _is_done_with(draft: Draft, revision: str) -> bool:
+    """Whether nothing tries it again: it was turned away, or compared, and the strategy still asks for no more."""
+    rejected, plan = draft.status.rejected, schedule(draft.desired.spec)
+    if rejected is None or rejected.revision != revision:
+        return False
+    return rejected.is_failure or (plan is not None and plan.discards)
 
 
 def _back_to_stable(draft: Draft) -> None:
@@ -121,11 +129,14 @@ def _replace_candidate(draft: Draft, named: Target) -> None:
 def conclude(draft: Draft, entry: RevisionStatus) -> None:
     """Write down why a candidate lost its traffic: it was turned away, or its user took it back or replaced it."""
     rejected = draft.status.rejected
-    if rejected is not None and rejected.revision == entry.revision:
-        draft.end(entry, Outcome.ROLLED_BACK, rejected.reason, rejected.message)
+    if rejected is None or rejected.revision != entry.revision:
+        draft.end(entry, Outcome.WITHDRAWN, "SpecNamesStable", "the spec names the stable revision again")
+        return
+    draft.end(entry, rejected.outcome, rejected.reason, rejected.message)
+    if rejected.is_failure:
         draft.say("RolledBack", f"version {entry.version} is out of the traffic: {rejected.message}", "Warning")
     else:
-        draft.end(entry, Outcome.WITHDRAWN, "SpecNamesStable", "the spec names the stable revision again")
+        draft.say("Compared", f"version {entry.version} leaves after its comparison: {rejected.message}")
 
 
 def _begin(draft: Draft, named: Target) -> None:
@@ -184,7 +195,7 @@ def retire(draft: Draft, revision: str) -> None:
     """Take a revision's role away. Its pods stay until the traffic is gone and `rollback.drain` is over."""
     entry = draft.revision(revision)
     in_route = entry is not None and entry.weight is not None
-    draft.change(revision, role=Role.RETIRED, keep_until=None if in_route else draft.now)
+    draft.change(revision, role=Role.RETIRED, previewed=None, keep_until=None if in_route else draft.now)
 
 
 def reject(draft: Draft, reason: str, message: str) -> None:
@@ -196,3 +207,20 @@ def reject(draft: Draft, reason: str, message: str) -> None:
     draft.set(rejected=rejected, phase=Phase.ROLLING_BACK)
     take_back(draft)
     draft.say(reason, f"version {entry.version} ({entry.revision}) is rolled back: {message}", "Warning")
+
+
+def dismiss(draft: Draft, reason: str, message: str) -> None:
+    """Let a candidate go that did what it was there for: it is remembered, but was not turned away."""
+    entry = draft.revision(draft.status.candidate)
+    if entry is None:
+        return
+    dismissed = Rejected(
+        revision=entry.revision,
+        version=entry.version,
+        reason=reason,
+        message=message,
+        at=draft.now,
+        outcome=Outcome.COMPARED,
+    )
+    draft.set(rejected=dismissed, phase=Phase.ROLLING_BACK)
+    take_back(draft)

@@ -1,34 +1,14 @@
-"""The steps of a canary, and the watch after them, as a flat list of stages; and where in it a rollout stands."""
+"""The stages of a rollout and the watch after them, as a flat list; and where in it a rollout stands."""
 
-import hashlib
-import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
-from serin.api.spec import DEFAULT_STEPS, ModelDeploymentSpec, Ramp, RampCurve, Step
+from serin.api.spec import Afterwards, BlueGreen, ModelDeploymentSpec, Shadow, Step, Strategy, StrategyType
 from serin.api.status import StepKind, StepStatus
+from serin.rollout.stages import Stage, blue_green_stages, canary_stages, digest, shadow_stages, watch_stage
 
-RAMP_BLOCKS = 8
-"""A ramp moves in this many equal pieces of time; the judge counts it as as many steps (`J` of its budget)."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One weight and how long it is held.
-
-    step: the user's step, from 1; 0 is the stage before the first one, after an edit left no step for this weight; the
-        watch is one more than the last.
-    hold: None is a pause that only a person ends.
-    """
-
-    step: int
-    kind: StepKind
-    weight: int
-    hold: timedelta | None
-    block: int = 0
+NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -38,16 +18,18 @@ class Schedule:
     steps: how many there are, the watch included.
     plan: identifies the steps: an edit of them makes another one. One of the watch alone does not, so a step that is
         under way goes on.
+    discards: the candidate leaves after the last stage, whatever was found.
     """
 
     stages: tuple[Stage, ...]
     steps: int
     plan: str
+    discards: bool = False
 
     @property
     def blocks(self) -> int:
-        """How many pieces at one weight there are, pauses apart: what the judge divides its budget by."""
-        return sum(1 for stage in self.stages if stage.kind is not StepKind.PAUSE)
+        """How many pieces at one weight are judged: what the judge divides its budget by."""
+        return max(1, sum(1 for stage in self.stages if stage.is_judged))
 
     def find(self, status: StepStatus) -> Stage | None:
         """The stage that a status stands in; None if that status counts in other steps than these."""
@@ -57,7 +39,7 @@ class Schedule:
             return before_first(status.weight)
         if status.kind is StepKind.WATCH:
             # Whoever takes the watch out of the spec while it lasts ends it.
-            return self.watch or Stage(status.index, StepKind.WATCH, status.weight, timedelta(0))
+            return self.watch or Stage(status.index, StepKind.WATCH, status.weight, NO_TIME)
         return next(
             (stage for stage in self.stages if (stage.step, stage.block) == (status.index, status.block)),
             None,
@@ -71,9 +53,10 @@ class Schedule:
 
     def decides(self, stage: Stage) -> bool:
         """Whether all the traffic comes after this stage: no other one is judged before."""
+        if self.discards or not stage.is_judged or stage.kind is StepKind.WATCH:
+            return False
         later = self.stages[self.stages.index(stage) + 1 :] if stage in self.stages else self.stages
-        judged = stage.kind in {StepKind.WEIGHT, StepKind.RAMP}
-        return judged and all(other.kind in {StepKind.PAUSE, StepKind.WATCH} for other in later)
+        return all(other.kind in {StepKind.PAUSE, StepKind.WATCH} for other in later)
 
     def after(self, stage: Stage) -> Stage | None:
         """The next stage; None after the last one."""
@@ -95,50 +78,40 @@ class Schedule:
 
 def before_first(weight: int) -> Stage:
     """The stage of a rollout whose weight is below every step that there is now."""
-    return Stage(step=0, kind=StepKind.WEIGHT, weight=weight, hold=timedelta(0))
+    return Stage(step=0, kind=StepKind.WEIGHT, weight=weight, hold=NO_TIME)
 
 
 def schedule(spec: ModelDeploymentSpec) -> Schedule | None:
     """The stages that the spec asks for; None without traffic, where a new version takes over at once."""
     if spec.traffic is None:
         return None
-    steps = spec.strategy.canary.steps if spec.strategy else DEFAULT_STEPS
-    return _schedule(steps, spec.analysis.watch if spec.analysis else timedelta(0))
+    watch, strategy = spec.analysis.watch if spec.analysis else NO_TIME, spec.strategy or Strategy()
+    if strategy.type is StrategyType.BLUE_GREEN:
+        return _blue_green(strategy.blue_green or BlueGreen(), watch)
+    if strategy.type is StrategyType.SHADOW:
+        return _shadow(strategy.shadow or Shadow(), watch)
+    return _canary(strategy.steps, watch)
+
+
+# Each plan asks for its stages, and those of most rollouts are the same few.
+@lru_cache(maxsize=1024)
+def _canary(steps: tuple[Step, ...], watch: timedelta) -> Schedule:
+    return _with_watch(canary_stages(steps), watch, digest(*steps))
 
 
 @lru_cache(maxsize=1024)
-def _schedule(steps: tuple[Step, ...], watch: timedelta) -> Schedule:
-    """Each plan asks for it, and the steps of most rollouts are the same few."""
-    stages = _stages(steps)
-    if watch:
-        stages.append(Stage(len(steps) + 1, StepKind.WATCH, 100, watch))
-    return Schedule(stages=tuple(stages), steps=stages[-1].step, plan=_digest(steps))
+def _blue_green(how: BlueGreen, watch: timedelta) -> Schedule:
+    return _with_watch(blue_green_stages(how), watch, digest(how))
 
 
-def _stages(steps: Sequence[Step]) -> list[Stage]:
-    stages: list[Stage] = []
-    weight = 0
-    for number, step in enumerate(steps, start=1):
-        if step.ramp is not None:
-            stages += _ramp(number, step.ramp)
-        elif step.pause is not None:
-            stages.append(Stage(number, StepKind.PAUSE, weight, step.pause.duration))
-        else:
-            stages.append(Stage(number, StepKind.WEIGHT, step.weight or 0, step.hold or timedelta(0)))
-        weight = stages[-1].weight
-    return stages
+@lru_cache(maxsize=1024)
+def _shadow(how: Shadow, watch: timedelta) -> Schedule:
+    stages = shadow_stages(how)
+    if how.then is Afterwards.DISCARD:
+        return Schedule(tuple(stages), stages[-1].step, digest(how), discards=True)
+    return _with_watch(stages, watch, digest(how))
 
 
-def _ramp(number: int, ramp: Ramp) -> list[Stage]:
-    def weight(block: int) -> int:
-        done = block / (RAMP_BLOCKS - 1)
-        if ramp.curve is RampCurve.EXPONENTIAL:
-            return round(ramp.from_ * math.pow(ramp.to / ramp.from_, done))
-        return round(ramp.from_ + (ramp.to - ramp.from_) * done)
-
-    return [Stage(number, StepKind.RAMP, weight(block), ramp.over / RAMP_BLOCKS, block) for block in range(RAMP_BLOCKS)]
-
-
-def _digest(steps: Sequence[Step]) -> str:
-    text = json.dumps([step.to_dict() for step in steps], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _with_watch(stages: list[Stage], watch: timedelta, plan: str) -> Schedule:
+    every = (*stages, watch_stage(stages, watch)) if watch else tuple(stages)
+    return Schedule(every, every[-1].step, plan)

@@ -1,15 +1,17 @@
 """Bringing the candidate to a weight: capacity first, then a place in the route, then the weight."""
 
-from serin.rollout.capacity import demand, is_elastic, pods_of, prepared_weight, rebalances, recommended
+from serin.rollout.capacity import demand, is_elastic, pods_of, rebalances, recommended
 from serin.rollout.draft import Draft
+from serin.rollout.load import carried_load
 from serin.rollout.rebalance import prepare
 from serin.rollout.revisions import move_weight, reject
 from serin.rollout.waiting import deadline_passed, wait_for_pods, wait_for_route
 
 
-def shifted(draft: Draft, *, weight: int, at_least: int = 0, lasts: bool = False) -> bool:
+def shifted(draft: Draft, *, weight: int, load: int = 0, at_least: int = 0, lasts: bool = False) -> bool:
     """Whether the candidate has its pods, and the route was accepted with its weight; else do what comes next.
 
+    load: percent of the traffic for which it needs pods, if that is more than the weight.
     at_least: pods that it needs in any case.
     lasts: the weight stays for long enough to be worth an Event.
     """
@@ -24,7 +26,7 @@ def shifted(draft: Draft, *, weight: int, at_least: int = 0, lasts: bool = False
     if rebalances(draft):
         goal = _next_weight(draft, weight)
     else:
-        goal = weight if has_pods(draft, max(weight, now), at_least=at_least) else None
+        goal = weight if has_pods(draft, max(weight, now, load), at_least=at_least) else None
     if goal is None:
         return False
     route = draft.settlement(draft.status)
@@ -57,13 +59,13 @@ def has_pods(draft: Draft, weight: int, *, at_least: int = 0) -> bool:
 
 def keep_pods(draft: Draft) -> None:
     """While the rollout is paused, its load may grow: then the candidate does."""
-    candidate, weight = draft.revision(draft.status.candidate), prepared_weight(draft)
-    if candidate is None or weight is None or not candidate.weight:
+    candidate, load = draft.revision(draft.status.candidate), carried_load(draft)
+    if candidate is None or not load:
         return
     if rebalances(draft):
-        prepare(draft, candidate.weight)
+        prepare(draft, load)
     else:
-        needed = max(demand(draft, candidate.weight).pods, recommended(draft, candidate.revision))
+        needed = max(demand(draft, load).pods, recommended(draft, candidate.revision))
         draft.change(candidate.revision, replicas=max(candidate.replicas, needed))
 
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serin.api.children import revision_name
-from serin.api.status import ModelDeploymentStatus
+from serin.api.status import ModelDeploymentStatus, Phase
 from serin.rollout.contest import Target
+from serin.rollout.ratio import shares_by_replicas
 from serin.rollout.world import Desired, World
 from serin.traffic import service
 from serin.traffic.acceptance import AcceptanceState
 from serin.traffic.provider import Claim
 from serin.traffic.providers import provider_of
-from serin.traffic.routing import Routing
+from serin.traffic.routing import Audience, Mirror, Routing, Stickiness
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,29 @@ def wanted_split(status: ModelDeploymentStatus, name: str) -> dict[str, int]:
 
 
 def wanted_routing(desired: Desired, status: ModelDeploymentStatus) -> Routing:
-    """All that the route shall say."""
-    return Routing(wanted_split(status, desired.owner.name))
+    """All that the route shall say. A candidate that is rolled back has lost everything but its place."""
+    spec, split = desired.spec, wanted_split(status, desired.owner.name)
+    candidate = next((entry for entry in status.revisions if entry.revision == status.candidate), None)
+    if candidate is None or candidate.weight is None or spec.strategy is None or status.phase is Phase.ROLLING_BACK:
+        return Routing(split)
+    service, strategy = revision_name(desired.owner.name, candidate.revision), spec.strategy
+    audience = Audience(service, strategy.preview.headers) if strategy.preview and candidate.previewed else None
+    copied = status.step.mirror if status.step is not None and candidate.weight == 0 else 0
+    sticky = strategy.canary.stickiness if strategy.canary and 0 < candidate.weight < 100 else None
+    return Routing(
+        split,
+        audiences=(audience,) if audience else (),
+        mirror=Mirror(service, copied) if copied else None,
+        stickiness=Stickiness(sticky.cookie or f"serin-{desired.owner.name}", sticky.max_age) if sticky else None,
+    )
 
 
 def claim_of(desired: Desired) -> Claim | None:
-    """Where the user wants the traffic written; None without a provider."""
+    """Where the user wants the traffic written; None where the Service of the ModelDeployment's name carries it."""
     spec = desired.spec
-    return Claim(desired.owner, spec.traffic, spec.service.port) if spec.traffic is not None else None
+    if spec.traffic is None or shares_by_replicas(spec):
+        return None
+    return Claim(desired.owner, spec.traffic, spec.service.port)
 
 
 def carrier_of_traffic(desired: Desired) -> Target:
@@ -74,12 +90,16 @@ def settlement(world: World, status: ModelDeploymentStatus) -> Settlement:
 def _service_settlement(world: World, wanted: Mapping[str, int]) -> Settlement:
     name = world.desired.owner.name
     carrier = next((service_name for service_name, weight in wanted.items() if weight == 100), None)
-    selected = service.selected_revision(world.observed.user_service) if world.observed.user_service else None
+    seen = world.observed.user_service
+    selected = service.selected_revision(seen) if seen else None
     if selected is not None and revision_name(name, selected) == carrier:
+        return Settlement(settled=True)
+    if carrier is None and seen is not None and service.is_shared(seen, name):
         return Settlement(settled=True)
     if ("Service", name) in world.observed.taken:
         return Settlement(settled=False, message=f"the Service {name} belongs to somebody else", refused=True)
-    return Settlement(settled=False, message=f"waiting for the Service {name} to select {carrier}")
+    selection = carrier or "the pods of both versions"
+    return Settlement(settled=False, message=f"waiting for the Service {name} to select {selection}")
 
 
 def _route_settlement(world: World, claim: Claim, wanted: Routing) -> Settlement:

@@ -1,21 +1,23 @@
-"""The steps of a canary, and the watch after them: capacity, weight, time, evidence, and on to the next one."""
+"""The stages of a rollout, whatever its strategy: capacity, traffic, time, evidence, and on to the next one."""
 
 from datetime import datetime, timedelta
 
 from serin.api.base import format_duration
 from serin.api.spec import OnInconclusive
 from serin.api.status import PausedStatus, Phase, StepKind, StepStatus, Verdict
+from serin.rollout.audience import mirrored, open_preview
 from serin.rollout.capacity import is_rebalancing
 from serin.rollout.draft import Draft
+from serin.rollout.evidence import ANALYSIS_HOLDS, analysis_holds, analysis_overdue, data_allow, failure
 from serin.rollout.holding import PAUSED, end_pause, hold, release
-from serin.rollout.revisions import reject
-from serin.rollout.schedule import Schedule, Stage, schedule
+from serin.rollout.revisions import dismiss, reject
+from serin.rollout.schedule import Schedule, schedule
 from serin.rollout.shifting import has_pods, keep_pods, shifted
+from serin.rollout.stages import Stage
 from serin.rollout.waiting import wait_for_route
 
 WORTH_AN_EVENT = timedelta(minutes=2)
 """A weight that stays so long is told by an Event: shorter ones are gone before somebody reads of them."""
-ANALYSIS_HOLDS = "AnalysisHolds"
 
 
 def progress(draft: Draft) -> None:
@@ -24,10 +26,12 @@ def progress(draft: Draft) -> None:
         draft.set(phase=Phase.PAUSED if _is_paused(draft) else Phase.PROMOTING)
         return
     stage = _locate(draft, plan)
-    failure = _failure(draft)
-    if failure is not None:
-        reject(draft, "AnalysisFailed", failure)
-    elif _is_paused(draft):
+    failed = failure(draft)
+    if failed is not None:
+        reject(draft, "AnalysisFailed", failed)
+        return
+    open_preview(draft, stage.load)
+    if _is_paused(draft):
         draft.set(phase=Phase.PAUSED)
         hold(draft, PAUSED)
         keep_pods(draft)
@@ -57,6 +61,8 @@ def _locate(draft: Draft, plan: Schedule) -> Stage:
 
 
 def _enter(draft: Draft, plan: Schedule, stage: Stage) -> None:
+    """Begin a stage. Copies of requests go on until something else is decided: then both change in one write."""
+    before = draft.status.step
     draft.set(
         step=StepStatus(
             index=stage.step,
@@ -64,17 +70,10 @@ def _enter(draft: Draft, plan: Schedule, stage: Stage) -> None:
             kind=stage.kind,
             block=stage.block,
             weight=stage.weight,
+            mirror=before.mirror if before is not None else 0,
             plan=plan.plan,
         )
     )
-
-
-def _failure(draft: Draft) -> str | None:
-    """A failed analysis turns the candidate away wherever it stands, paused or not: a pause is no shield."""
-    judgement = draft.world.judgement
-    if judgement is None or judgement.analysis.revision != draft.status.candidate:
-        return None
-    return judgement.analysis.message if judgement.analysis.verdict is Verdict.FAIL else None
 
 
 def _is_paused(draft: Draft) -> bool:
@@ -82,10 +81,10 @@ def _is_paused(draft: Draft) -> bool:
 
 
 def _shift(draft: Draft, stage: Stage) -> None:
-    """Bring the candidate to the stage's weight; the step's time begins when the route was accepted with it."""
+    """Bring the stage's traffic to the candidate; the step's time begins when the route was accepted with it."""
     release(draft)
     lasts = stage.hold is None or stage.hold >= WORTH_AN_EVENT
-    if shifted(draft, weight=stage.weight, lasts=lasts):
+    if shifted(draft, weight=stage.weight, load=stage.load, lasts=lasts) and mirrored(draft, stage.mirror):
         _start_clock(draft, stage)
 
 
@@ -121,18 +120,18 @@ def _accepted_since(draft: Draft) -> datetime:
 def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
     """A step's time runs; it ends when its hold is over and the data allow it."""
     route = draft.settlement(draft.status)
-    if not has_pods(draft, stage.weight):
+    if not has_pods(draft, stage.load):
         hold(draft, "PodsNotReady")
     elif not route.settled:
         hold(draft, "RouteChanged")
         wait_for_route(draft, route.message, refused=route.refused)
-    elif stage.kind is not StepKind.PAUSE and _analysis_overdue(draft):
+    elif stage.is_judged and analysis_overdue(draft):
         _decide_without_evidence(draft, plan, stage)
-    elif _analysis_holds(draft) and stage.kind is not StepKind.PAUSE:
+    elif stage.is_judged and analysis_holds(draft):
         hold(draft, ANALYSIS_HOLDS)
     else:
         release(draft)
-        if _time_is_over(draft, stage) and _data_allow(draft, plan, stage):
+        if _time_is_over(draft, stage) and data_allow(draft, plan, stage):
             following = _leave(draft, plan, stage)
             if following is not None:
                 _shift(draft, following)
@@ -151,44 +150,6 @@ def _time_is_over(draft: Draft, stage: Stage) -> bool:
     return draft.now >= until
 
 
-def _data_allow(draft: Draft, plan: Schedule, stage: Stage) -> bool:
-    analysis, judgement, step = draft.desired.spec.analysis, draft.world.judgement, draft.status.step
-    if analysis is None or stage.kind is StepKind.PAUSE:
-        return True
-    if judgement is None or step is None or judgement.step_since != step.since:
-        return False
-    seen = judgement.analysis
-    if seen.ticks < analysis.confirm or seen.samples < analysis.min_samples:
-        return False
-    return seen.verdict is Verdict.PASS or (seen.verdict is Verdict.CONTINUE and not plan.decides(stage))
-
-
-def _judged(draft: Draft) -> Verdict | None:
-    """The last verdict on the present step; None before its first tick, and without analysis."""
-    judgement, step = draft.world.judgement, draft.status.step
-    if draft.desired.spec.analysis is None or judgement is None or step is None:
-        return None
-    return judgement.analysis.verdict if judgement.step_since == step.since else None
-
-
-def _analysis_holds(draft: Draft) -> bool:
-    """Whether the step's time stands still. A hold outlives a restart: an operator without a verdict yet keeps it."""
-    step, verdict = draft.status.step, _judged(draft)
-    if verdict is None and draft.desired.spec.analysis is not None:
-        return step is not None and step.held_reason == ANALYSIS_HOLDS
-    return verdict is Verdict.HOLD
-
-
-def _analysis_overdue(draft: Draft) -> bool:
-    """Whether `analysis.maxDuration` is over; pauses do not count."""
-    analysis, judgement = draft.desired.spec.analysis, draft.world.judgement
-    if analysis is None or judgement is None:
-        return False
-    end = judgement.analysis.started_at + analysis.max_duration + timedelta(seconds=draft.status.paused_seconds)
-    draft.wake(end)
-    return draft.now >= end
-
-
 def _decide_without_evidence(draft: Draft, plan: Schedule, stage: Stage) -> None:
     """`maxDuration` is over: promote on an estimate within the limits at the very end, else as the user said."""
     analysis, judgement = draft.desired.spec.analysis, draft.world.judgement
@@ -199,7 +160,9 @@ def _decide_without_evidence(draft: Draft, plan: Schedule, stage: Stage) -> None
     undisputed = seen.verdict in {Verdict.PASS, Verdict.CONTINUE} and seen.is_within_limits
     sound = undisputed and seen.samples >= analysis.min_samples and in_step
     why = f"the data decided nothing within maxDuration; the last word: {seen.message}"
-    if (plan.after(stage) is None and sound) or analysis.on_inconclusive is OnInconclusive.PROMOTE:
+    if plan.discards:
+        dismiss(draft, "Undecided", why)
+    elif (plan.after(stage) is None and sound) or analysis.on_inconclusive is OnInconclusive.PROMOTE:
         start_promotion(draft, "analysis.maxDuration is over")
     elif analysis.on_inconclusive is OnInconclusive.ROLLBACK:
         reject(draft, "Inconclusive", why)
@@ -213,7 +176,7 @@ def _leave(draft: Draft, plan: Schedule, stage: Stage) -> Stage | None:
         _count_pause(draft)
     following = plan.after(stage)
     if following is None:
-        start_promotion(draft, "every step is done")
+        _finish(draft, plan, "every step is done")
     else:
         _enter(draft, plan, following)
         if following.kind is StepKind.WATCH:
@@ -242,6 +205,15 @@ def end_pause_step(draft: Draft) -> bool:
         return False
     _leave(draft, plan, stage)
     return True
+
+
+def _finish(draft: Draft, plan: Schedule, why: str) -> None:
+    if plan.discards:
+        seen = draft.status.analysis if draft.desired.spec.analysis is not None else None
+        words = f"{seen.verdict}: {seen.message}" if seen else "it was not judged: there is no analysis"
+        dismiss(draft, "Compared", words)
+    else:
+        start_promotion(draft, why)
 
 
 def start_promotion(draft: Draft, why: str) -> None:

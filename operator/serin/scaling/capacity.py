@@ -28,7 +28,7 @@ def carried_by(whole: int, pods: int) -> int:
     return 100 if pods >= whole else 100 * pods // whole
 
 
-def requests_at(concurrency: float, weight: int, wanted: int) -> float:
+def requests_at(concurrency: float, weight: float, wanted: int) -> float:
     """The requests under way at one weight, from those at another one that is not 0: Little's law, L = lambda * W.
 
     With the latency W of the version itself they are in proportion to its traffic lambda.
