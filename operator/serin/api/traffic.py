@@ -19,7 +19,12 @@ NAME_HELP = "write the object's name: lower case letters, digits and dashes, suc
 MESH_GATEWAY_HELP = "write the Gateway's name, before it its namespace where it is another one, such as infra/public"
 HOST_HELP = "write a host name without scheme and port, such as fraud.example.com or *.example.com"
 
-PROVIDER_FIELDS: Mapping[str, str] = {"gatewayAPI": "gateway_api", "istio": "istio", "traefik": "traefik"}
+PROVIDER_FIELDS: Mapping[str, str] = {
+    "gatewayAPI": "gateway_api",
+    "istio": "istio",
+    "traefik": "traefik",
+    "replicas": "replicas",
+}
 """The fields of which exactly one is given, as written in YAML, and their names in Python."""
 PROXY_PRESETS: Mapping[str, str] = {"gatewayAPI": "contour", "istio": "istio", "traefik": "traefik"}
 """The preset of the proxy that a provider writes for, unless `metrics` names another."""
@@ -90,6 +95,10 @@ class TraefikTraffic(Model):
     """Traffic by Traefik: Serin makes a TraefikService of the ModelDeployment's name, which an IngressRoute names."""
 
 
+class ReplicaRatio(Model):
+    """Traffic by numbers of pods: the Service of the ModelDeployment's name leads to the pods of both versions."""
+
+
 class Traffic(Model):
     """How weights reach the model servers: exactly one provider.
 
@@ -102,6 +111,8 @@ class Traffic(Model):
     """A VirtualService of Istio's."""
     traefik: TraefikTraffic | None = None
     """A TraefikService."""
+    replicas: ReplicaRatio | None = None
+    """No proxy: each version gets as much as it has pods behind one Service."""
     metrics: Annotated[str, Field(max_length=63), matching(DNS_LABEL, PRESET_HELP)] | None = None
     """The preset of the proxy that counts the requests, for metrics whose source is Gateway; that of the provider
     unless given: contour for gatewayAPI, istio, traefik."""
@@ -126,5 +137,5 @@ class Traffic(Model):
 
     @property
     def proxy(self) -> str:
-        """The preset of the proxy that counts the requests."""
-        return self.metrics or PROXY_PRESETS[self.provider]
+        """The preset of the proxy that counts the requests; where there is no proxy, that of any."""
+        return self.metrics or PROXY_PRESETS.get(self.provider, PROXY_PRESETS["gatewayAPI"])

@@ -20,6 +20,7 @@ from serin.judge import Expected, Judge, Step, Summary, Tick, Trial, explain, fr
 from serin.metrics import Subject, SubjectKey
 from serin.metrics.grid import before_first, history, next_tick, phase, ticks_between
 from serin.metrics.subject import gateway_of
+from serin.rollout.ratio import shares_by_replicas
 from serin.rollout.schedule import schedule
 from serin.rollout.world import Judgement
 
@@ -313,7 +314,11 @@ def _step(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Step | No
 def _expected(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, weight: int) -> Expected:
     """What the share of the requests can be held against."""
     strategy = spec.strategy
-    if strategy is None or weight == 100:
+    if weight == 100:
+        return Expected.EXACT
+    if shares_by_replicas(spec):
+        return Expected.AT_LEAST  # whole pods are seldom as few as the weight
+    if strategy is None:
         return Expected.EXACT
     if strategy.canary is not None and strategy.canary.stickiness is not None:
         return Expected.ANY

@@ -22,7 +22,7 @@ from serin.cluster.resources import (
 from serin.controller.memo import Memo
 from serin.controller.notes import Notes
 from serin.traffic.provider import Claim
-from serin.traffic.providers import provider_for, provider_of
+from serin.traffic.providers import PROVIDERS, provider_for, provider_of
 from serin.workloads import config_map_digest, config_map_references
 
 DIGEST = "digest"
@@ -228,6 +228,8 @@ def _route(key: ObjectKey, spec: Mapping[str, Any]) -> tuple[Resource, ObjectKey
         traffic = Traffic.model_validate(spec.get("traffic"))
     except ValueError:
         return None
+    if traffic.provider not in PROVIDERS:
+        return None  # the Service of the ModelDeployment's name
     provider = provider_of(traffic)
     name = provider.route_name(Claim(Owner(key.namespace, key.name, ""), traffic, port=0))
     return resource_of({"apiVersion": provider.API_VERSION, "kind": provider.KIND}), ObjectKey(key.namespace, name)

@@ -18,9 +18,11 @@ from serin.rollout.actions import (
     Patch,
 )
 from serin.rollout.draft import Draft
+from serin.rollout.ratio import is_split, shares_by_replicas
 from serin.rollout.revisions import Target, taken_name
 from serin.rollout.routes import leave_other_routes, write_route
 from serin.rollout.sizing import hand_back
+from serin.rollout.split import claim_of
 from serin.rollout.waiting import PODS_LOOK_AGAIN
 from serin.rollout.world import Workload
 from serin.traffic import service
@@ -129,17 +131,23 @@ def _scale(draft: Draft, entry: RevisionStatus, workload: Workload) -> Patch:
 
 
 def _user_service(draft: Draft) -> Iterator[Action]:
-    """The Service of the ModelDeployment's name follows the revision that has all the traffic, or else stable."""
+    """The Service of the ModelDeployment's name follows stable, or carries the traffic itself.
+
+    Then it selects the revision that has all of it, or under the replica ratio both that share it.
+    """
     owner, spec, observed = draft.desired.owner, draft.desired.spec, draft.observed
-    carrier = next((entry for entry in draft.status.revisions if entry.weight == 100), None)
-    carrier = carrier if spec.traffic is None else draft.revision(draft.status.stable)
+    carries, stable = claim_of(draft.desired) is None, draft.revision(draft.status.stable)
+    whole = next((entry for entry in draft.status.revisions if entry.weight == 100), None)
+    is_shared = carries and whole is None and shares_by_replicas(spec) and is_split(draft.status)
+    carrier = stable if is_shared or not carries else whole
     record = observed.records.get(carrier.revision) if carrier else None
     if carrier is None or record is None:
         return
     target_port = record.snapshot.target_port
-    wanted = service.user_facing_service(owner, carrier.revision, port=spec.service.port, target_port=target_port)
+    selected = None if is_shared else carrier.revision
+    wanted = service.user_facing_service(owner, selected, port=spec.service.port, target_port=target_port)
     if ("Service", owner.name) in observed.taken:
-        if spec.traffic is None:
+        if carries:
             draft.block("NameTaken", f"the Service {owner.name} belongs to somebody else: rename one of the two")
     elif observed.user_service is None:
         yield Create(wanted)

@@ -7,9 +7,11 @@ from serin.api.children import revision_name
 from serin.api.status import Phase, RevisionStatus, Role
 from serin.rollout.capacity import is_elastic, is_rebalancing
 from serin.rollout.draft import Draft
+from serin.rollout.ratio import shares_by_replicas
 from serin.rollout.revisions import take_back
 from serin.traffic import service
 from serin.traffic.providers import provider_for
+from serin.traffic.split import apportion
 
 
 def recover_status(draft: Draft) -> None:
@@ -24,7 +26,7 @@ def recover_status(draft: Draft) -> None:
     services = {revision_name(name, revision): revision for revision in observed.records}
     route = observed.route
     routing = provider_for(route).read_routing(route, services) if route else None
-    routed = routing.split if routing else {}
+    routed = routing.split if routing else _shared(draft)
     split = {services[backend]: weight for backend, weight in routed.items() if backend in services}
     stable = _stable(draft, split)
     candidate = max((other for other in split if other != stable and split[other]), key=split.__getitem__, default=None)
@@ -35,6 +37,16 @@ def recover_status(draft: Draft) -> None:
             draft.set(rejected=record.rejected)
     _recover_rollout(draft, stable, candidate)
     draft.say("StatusRecovered", "the status was lost and is rebuilt from the revisions and the route", "Warning")
+
+
+def _shared(draft: Draft) -> dict[str, int]:
+    """Under the replica ratio pods are the traffic; of two versions with as many the older one comes first."""
+    name, seen = draft.desired.owner.name, draft.observed.user_service
+    if seen is None or not shares_by_replicas(draft.desired.spec) or not service.is_shared(seen, name):
+        return {}
+    by_age = sorted(draft.observed.records, key=lambda revision: draft.observed.records[revision].number)
+    pods = {revision_name(name, each): found.replicas for each in by_age if (found := draft.workload(each))}
+    return apportion(pods, 100) if any(pods.values()) else {}
 
 
 def _stable(draft: Draft, split: Mapping[str, int]) -> str | None:

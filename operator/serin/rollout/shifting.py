@@ -5,6 +5,7 @@ from serin.rollout.draft import Draft
 from serin.rollout.load import carried_load
 from serin.rollout.rebalance import prepare
 from serin.rollout.revisions import move_weight, reject
+from serin.rollout.sharing import may_share, real_share
 from serin.rollout.waiting import deadline_passed, wait_for_pods, wait_for_route
 
 
@@ -17,6 +18,8 @@ def shifted(draft: Draft, *, weight: int, load: int = 0, at_least: int = 0, last
     """
     candidate = draft.revision(draft.status.candidate)
     if candidate is None:
+        return False
+    if not may_share(draft, weight):
         return False
     if candidate.weight is None:
         # Into the route at weight 0, before it gets traffic: proxies learn of a backend and of its weight in two
@@ -35,7 +38,7 @@ def shifted(draft: Draft, *, weight: int, load: int = 0, at_least: int = 0, last
         return False
     if candidate.weight != goal:
         move_weight(draft, goal)
-        message = f"version {candidate.version} gets {goal} % of the traffic"
+        message = f"version {candidate.version} gets {goal} % of the traffic{real_share(draft, goal)}"
         tell = draft.say if lasts and goal == weight else draft.note
         tell("WeightChanged", message)
         draft.wait(message)
