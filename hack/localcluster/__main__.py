@@ -41,11 +41,15 @@ def _up(options: argparse.Namespace) -> int:
     cluster.up(owned=False)
     if options.metrics_server:
         cluster.start_metrics_server()
+    if options.istio:
+        cluster.start_istio()
     print(f"the cluster {options.name} is up after {time.monotonic() - began:.1f} s")
     print(f"  KUBECONFIG   {cluster.kubeconfig}")
     print(f"  API server   {cluster.api_url}")
     print(f"  gateway      {cluster.gateway_url}")
     print(f"  Prometheus   {cluster.prometheus_url}")
+    if options.istio:
+        print(f"  Istio        {cluster.istio_gateway_url}")
     return 0
 
 
@@ -122,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=text).set_defaults(run=run)
     up = commands.add_parser("up", help="start a cluster that lives until `down`")
     up.add_argument("--metrics-server", action="store_true", help="with metrics-server, built at its first use")
+    up.add_argument("--istio", action="store_true", help="with istiod and its gateway, built at its first use")
     up.set_defaults(run=_up)
     build = commands.add_parser("build", help="build the programs into the cache")
     build.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {GROUPS}; core unless told otherwise")

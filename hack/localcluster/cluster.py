@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from localcluster import kwok, machine, metrics_server
+from localcluster import istio, kwok, machine, metrics_server
 from localcluster.api import ApiClient
 from localcluster.audit import NOBODY, Audit
 from localcluster.build import Programs, ensure_built
@@ -28,7 +28,15 @@ from localcluster.enter import import_image, inside_command
 from localcluster.errors import ComponentDiedError, KubectlError, LocalClusterError, StartError
 from localcluster.guardian import sweep
 from localcluster.images import Image, identity
-from localcluster.layout import GATEWAY_ADDRESS, INSIDE_API, PROMETHEUS_ADDRESS, Layout, clusters_directory
+from localcluster.layout import (
+    GATEWAY_ADDRESS,
+    INSIDE_API,
+    ISTIO_GATEWAY_ADDRESS,
+    ISTIO_MESH_ADDRESS,
+    PROMETHEUS_ADDRESS,
+    Layout,
+    clusters_directory,
+)
 from localcluster.recipe import Recipe
 from localcluster.startup import COMPONENTS, admin_client, bring_up
 from localcluster.supervisor import log_tail
@@ -150,6 +158,16 @@ class LocalCluster:
         return f"http://127.0.0.1:{self._port(GATEWAY_ADDRESS)}"
 
     @property
+    def istio_gateway_url(self) -> str:
+        """Istio's gateway, as reached from this machine once `start_istio` was called."""
+        return f"http://127.0.0.1:{self._port(ISTIO_GATEWAY_ADDRESS)}"
+
+    @property
+    def istio_mesh_url(self) -> str:
+        """The proxy of a client in Istio's mesh, to be asked with a Service's full name in `Host`."""
+        return f"http://127.0.0.1:{self._port(ISTIO_MESH_ADDRESS)}"
+
+    @property
     def prometheus_url(self) -> str:
         """Prometheus, as reached from this machine."""
         return f"http://127.0.0.1:{self._port(PROMETHEUS_ADDRESS)}"
@@ -256,6 +274,22 @@ class LocalCluster:
         handle.start()
         metrics_server.wait_for_an_answer(self.api)
         return handle
+
+    def start_istio(self) -> ComponentHandle:
+        """Have the objects of Istio and of its GatewayClass carried out, at `istio_gateway_url` and `istio_mesh_url`.
+
+        istiod is built at its first use. Its Envoys are the components `istio-gateway` and `istio-sidecar`.
+        """
+        programs = ensure_built(("core", istio.GROUP))
+        if istio.ISTIOD not in self.control.statuses():
+            istio.register(self.api, programs)
+            for make in (istio.istiod, istio.gateway, istio.sidecar):
+                self.control.define(make(self.layout, programs))
+        for name in (istio.ISTIOD, istio.GATEWAY, istio.SIDECAR):
+            self.component(name).start()
+        istio.wait_until_programmed(self.api)
+        istio.be_scraped(self.layout)
+        return self.component(istio.ISTIOD)
 
     def _recipe(self, programs: Programs) -> Recipe:
         facts = self._facts()

@@ -1,11 +1,11 @@
-"""Prometheus: finds pods through the API server and reads Envoy's own statistics."""
+"""Prometheus: finds pods through the API server and reads the Envoys' own statistics."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from localcluster.component import Component, Probe
-from localcluster.layout import ENVOY_STATS_PORT, NODE_ADDRESS, PROMETHEUS_PORT
+from localcluster.layout import CLUSTER_DOMAIN, ENVOY_STATS_PORT, NODE_ADDRESS, PROMETHEUS_PORT
 from localcluster.recipe import Recipe
 
 POD_LABELS = {
@@ -51,6 +51,13 @@ def _configuration(recipe: Recipe) -> dict[str, Any]:
                 "metrics_path": "/stats/prometheus",
                 "static_configs": [{"targets": [f"127.0.0.1:{ENVOY_STATS_PORT}"]}],
             },
+            {
+                "job_name": "istio",
+                "metrics_path": "/stats/prometheus",
+                "params": {"usedonly": [""]},
+                "file_sd_configs": [{"files": [str(recipe.layout.istio_targets)]}],
+                "metric_relabel_configs": _istio_relabelling(),
+            },
         ],
     }
 
@@ -77,3 +84,48 @@ def _pod_relabelling() -> list[dict[str, Any]]:
         meta = "__meta_kubernetes_pod_label_" + label.replace(".", "_").replace("/", "_")
         rules.append({"source_labels": [meta], "target_label": target})
     return rules
+
+
+def _istio_relabelling() -> list[dict[str, Any]]:
+    """Turn a plain Envoy's series of a Service into those of Istio's own filter, which it lacks; drop all others.
+
+    Who answered is known by the Service alone. Each revision has one of its own, named like its Deployment, so that is
+    the workload.
+    """
+    cluster = r"outbound\|\d+\|\|([^.]+)\.([^.]+)\.svc\.cluster\.local"
+    labels = {
+        "destination_workload": "$1",
+        "destination_service_name": "$1",
+        "destination_workload_namespace": "$2",
+        "destination_service_namespace": "$2",
+        "destination_service": f"$1.$2.svc.{CLUSTER_DOMAIN}",
+        # What the Envoy beside the pod would count is counted by the one that sends.
+        "reporter": "destination",
+    }
+    series = "envoy_cluster_upstream_rq"
+    return [
+        # A request is counted by its code and, under the same name, by the code's class.
+        {
+            "source_labels": ["__name__", "response_code"],
+            "action": "keep",
+            "regex": rf"{series}_time_(bucket|sum|count);|{series};\d+",
+        },
+        {"source_labels": ["cluster_name"], "action": "keep", "regex": cluster},
+        *(
+            {"source_labels": ["cluster_name"], "regex": cluster, "target_label": name, "replacement": value}
+            for name, value in labels.items()
+        ),
+        {
+            "source_labels": ["__name__"],
+            "regex": f"{series}_time_(.+)",
+            "target_label": "__name__",
+            "replacement": "istio_request_duration_milliseconds_$1",
+        },
+        {
+            "source_labels": ["__name__"],
+            "regex": series,
+            "target_label": "__name__",
+            "replacement": "istio_requests_total",
+        },
+        {"action": "labeldrop", "regex": "cluster_name"},
+    ]
