@@ -1,5 +1,7 @@
 """Without a proxy each version gets as much as it has pods behind one Service."""
 
+from typing import Any
+
 import pytest
 
 from rollout.simulator import ANALYSIS, Simulator, manifest, roll_out
@@ -7,7 +9,7 @@ from serin.api.names import MODEL_LABEL, REVISION_LABEL
 from serin.api.status import Outcome, Phase, Role, Verdict
 from serin.rollout.ratio import pods_for_ratio
 
-RATIO = {"traffic": {"replicas": {}}}
+RATIO: dict[str, Any] = {"traffic": {"replicas": {}}}
 SHARED = {MODEL_LABEL: "fraud"}
 
 

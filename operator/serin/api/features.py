@@ -33,11 +33,11 @@ class Lack:
     proxy: str | None = None
 
 
-_NOT_YET = Lack("Serin writes weights alone there")
+_ALL_OR_NOTHING = Lack("Contour copies all requests or none, whatever percent says", proxy="contour")
 _NO_MATCH = Lack("what a request must bear is said in your IngressRoute, and a TraefikService cannot")
 
 LACKS: Mapping[str, Mapping[Feature, Lack]] = {
-    "gatewayAPI": dict.fromkeys(set(Feature) - {Feature.WEIGHTS}, _NOT_YET),
+    "gatewayAPI": {Feature.MIRROR_SHARE: _ALL_OR_NOTHING},
     "istio": {},
     "replicas": dict.fromkeys(
         set(Feature) - {Feature.WEIGHTS}, Lack("there is no proxy, and a Service knows nothing of requests")

@@ -192,8 +192,8 @@ class ModelDeploymentSpec(Model):
             " || self.strategy.canary.steps.all(step, step.?weight.orValue(0) in [0, 100] || step.weight <= 50)"
             " && self.strategy.canary.steps.all(step, step.?ramp.?to.orValue(0) <= 50)",
             lambda spec: not _by_replicas(spec) or _shares_at_most_half(spec),
-            "by the replica ratio a candidate has as many pods as stable at 50 %, and beyond that more: write weights of"
-            " at most 50, and 100, or use another provider",
+            "by the replica ratio a candidate has as many pods as stable at 50 %, and beyond that more: write weights"
+            " of at most 50, and 100, or use another provider",
             field=".strategy.canary",
         ),
         Rule(
@@ -207,8 +207,8 @@ class ModelDeploymentSpec(Model):
             "!has(self.traffic) || !has(self.traffic.replicas) || has(self.traffic.metrics) || !has(self.analysis)"
             " || !self.analysis.metrics.exists(metric, metric.source == 'Gateway')",
             lambda spec: not _by_replicas(spec) or spec.traffic.metrics is not None or not _reads_a_proxy(spec),
-            "by the replica ratio there is no proxy that counts: leave source out, or name in traffic.metrics the preset"
-            " of a proxy that does, such as linkerd",
+            "by the replica ratio there is no proxy that counts: leave source out, or name in traffic.metrics the"
+            " preset of a proxy that does, such as linkerd",
             field=".analysis.metrics",
         ),
     )
