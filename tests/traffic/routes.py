@@ -2,12 +2,14 @@
 
 import copy
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
 from serin.traffic.gateway_api import HTTPRoutes
 from serin.traffic.gateway_rules import HTTPRules
+from serin.traffic.routing import Audience, Mirror, Routing, Stickiness
 from traffic.json_patch import apply_patch
 
 BACKEND = "fraud"
@@ -113,3 +115,20 @@ def splits(draw: st.DrawFn) -> dict[str, int]:
     cuts = sorted(draw(st.lists(st.integers(0, 100), min_size=len(names) - 1, max_size=len(names) - 1)))
     edges = [0, *cuts, 100]
     return {name: high - low for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)}
+
+
+@st.composite
+def routings(draw: st.DrawFn) -> Routing:
+    """Everything that may be asked of a route at once, so that each has to get along with the others."""
+    split = draw(splits())
+    services = st.sampled_from(sorted(split))
+    headers = st.dictionaries(
+        st.sampled_from(["x-preview", "x-team", "x-a.b"]), st.sampled_from(["true", "a b"]), min_size=1
+    )
+    audiences = draw(
+        st.lists(st.builds(Audience, services, headers), max_size=2, unique_by=lambda one: str(one.headers))
+    )
+    mirror = draw(st.none() | st.builds(Mirror, services, st.integers(1, 100)))
+    age = st.integers(1, 100_000).map(lambda seconds: timedelta(seconds=seconds))
+    sticky = draw(st.none() | st.builds(Stickiness, st.sampled_from(["serin-fraud", "a.b+c", "x_1"]), age))
+    return Routing(split, tuple(audiences), mirror, sticky)

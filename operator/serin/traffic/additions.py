@@ -44,7 +44,8 @@ def plain(dialect: Dialect, route: Mapping[str, Any], ours: Ours) -> Plain:
     """The route without rules, mirrors and cookies that Serin added for one ModelDeployment."""
     added = added_by(dialect, route)
     kept = {
-        number: _undressed(dialect, rule, route, ours)
+        # A rule that was added for another ModelDeployment is that one's affair alone, or the two would never agree.
+        number: rule if number in added else _undressed(dialect, rule, route, ours)
         for number, rule in enumerate(rules_of(dialect, route))
         if added.get(number) != ours.model
     }
