@@ -60,8 +60,8 @@ def test_a_refusal_tells_the_reason_and_who_can() -> None:
     (rule,) = broken(Feature.HEADERS, spec("traefik"))
     assert rule.message == (
         "traffic.traefik cannot send requests that bear a header to one version: what a request must bear is said in "
-        "your IngressRoute, and a TraefikService cannot. Use traffic.gatewayAPI or traffic.istio, or leave strategy.asked"
-        " out"
+        "your IngressRoute, and a TraefikService cannot. Use traffic.gatewayAPI or traffic.istio, or leave "
+        "strategy.asked out"
     )
     assert rule.field == ".strategy.asked"
     assert rule.cel == "!has(self.traffic) || !has(self.traffic.traefik) || !(self.strategy.asked)"

@@ -37,6 +37,8 @@ from serin.scaling.conditions import Condition, ConditionType, Status
 from serin.scaling.history import EMPTY, PastRecommendation
 from serin.scaling.remembered import recall
 from serin.scaling.report import Recommendation
+from serin.traffic.providers import provider_for
+from serin.traffic.routing import Routing
 from serin.workloads import frozen_name, rejected_of, snapshot_of
 from traffic.json_patch import apply_patch
 
@@ -261,8 +263,29 @@ class Simulator:
         """The weights that the route really has, by revision."""
         if self.route is None:
             return {}
-        backends = self.route["spec"]["rules"][0]["backendRefs"]
+        backends = self.route["spec"]["rules"][-1]["backendRefs"]
         return {revision_in(OWNER.name, ref["name"]) or ref["name"]: ref["weight"] for ref in backends}
+
+    @property
+    def routing(self) -> Routing:
+        """All that the route really says."""
+        read = provider_for(self.route).read_routing(self.route, self._services) if self.route else None
+        return read or Routing({})
+
+    @property
+    def previewed(self) -> str | None:
+        """The revision that requests with the preview's headers reach."""
+        return next((revision_in(OWNER.name, each.service) for each in self.routing.audiences), None)
+
+    @property
+    def mirrored(self) -> tuple[str | None, int]:
+        """The revision that gets copies of requests, and of how many percent."""
+        mirror = self.routing.mirror
+        return (revision_in(OWNER.name, mirror.service), mirror.percent) if mirror else (None, 0)
+
+    @property
+    def _services(self) -> list[str]:
+        return [revision_name(OWNER.name, revision) for revision in self.services]
 
     def condition(self, kind: str) -> Any:
         """One condition."""
@@ -273,7 +296,9 @@ class Simulator:
 
     def _judgement(self) -> Judgement | None:
         step = self.status.step
-        if self.verdict is None or self.status.candidate is None or step is None or not self.status.weight:
+        if self.verdict is None or self.status.candidate is None or step is None:
+            return None
+        if not self.status.weight and not step.mirror:
             return None
         analysis = AnalysisStatus(
             revision=self.status.candidate,

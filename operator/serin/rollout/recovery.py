@@ -11,6 +11,7 @@ from serin.rollout.ratio import shares_by_replicas
 from serin.rollout.revisions import take_back
 from serin.traffic import service
 from serin.traffic.providers import provider_for
+from serin.traffic.routing import Routing
 from serin.traffic.split import apportion
 
 
@@ -30,9 +31,10 @@ def recover_status(draft: Draft) -> None:
     split = {services[backend]: weight for backend, weight in routed.items() if backend in services}
     stable = _stable(draft, split)
     candidate = max((other for other in split if other != stable and split[other]), key=split.__getitem__, default=None)
+    candidate = candidate or _looked_at(routing, services)
     for revision, record in sorted(observed.records.items(), key=lambda item: item[1].number):
         role = {stable: Role.STABLE, candidate: Role.CANDIDATE}.get(revision, Role.RETIRED)
-        _recover_revision(draft, revision, role, split)
+        _recover_revision(draft, revision, role, split, is_newer=record.number > _number(draft, stable))
         if record.rejected is not None:
             draft.set(rejected=record.rejected)
     _recover_rollout(draft, stable, candidate)
@@ -58,11 +60,27 @@ def _stable(draft: Draft, split: Mapping[str, int]) -> str | None:
     return max((revision for revision in split if split[revision]), key=split.__getitem__, default=None)
 
 
-def _recover_revision(draft: Draft, revision: str, role: Role, split: Mapping[str, int]) -> None:
-    """What is in the route at weight 0 was kept warm, or drained; its pods go after `rollback.keepWarm`."""
+def _looked_at(routing: Routing | None, services: Mapping[str, str]) -> str | None:
+    """Who has no weight, but is reached by header or gets copies of requests: that is a candidate's part."""
+    if routing is None:
+        return None
+    shown = [audience.service for audience in routing.audiences] + ([routing.mirror.service] if routing.mirror else [])
+    return next((services[service] for service in shown if service in services), None)
+
+
+def _number(draft: Draft, revision: str | None) -> int:
+    record = draft.observed.records.get(revision or "")
+    return record.number if record is not None else 0
+
+
+def _recover_revision(draft: Draft, revision: str, role: Role, split: Mapping[str, int], *, is_newer: bool) -> None:
+    """What is in the route at weight 0 was kept warm, or drained; its pods go after `rollback.keepWarm`.
+
+    One that is newer than stable may as well have waited for its first request, and is not taken for one that had all.
+    """
     workload = draft.workload(revision)
     replicas, weight = workload.replicas if workload else 0, split.get(revision)
-    warm = role is Role.RETIRED and weight == 0 and replicas > 0
+    warm = role is Role.RETIRED and weight == 0 and replicas > 0 and not is_newer
     draft.add(
         RevisionStatus(
             revision=revision,

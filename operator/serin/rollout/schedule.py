@@ -63,6 +63,11 @@ class Schedule:
         later = [other for other in self.stages if (other.step, other.block) > (stage.step, stage.block)]
         return later[0] if later else None
 
+    def gate(self, stage: Stage) -> Stage | None:
+        """The stage after this one in which a person decides on all of the traffic; None if nobody is asked."""
+        later = self.stages[self.stages.index(stage) + 1 :] if stage in self.stages else ()
+        return next((other for other in later if other.asks), None)
+
     def at_weight(self, weight: int) -> Stage:
         """Where a rollout goes on whose steps were edited or lost: the first stage of the highest weight not above it.
 

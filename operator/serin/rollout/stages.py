@@ -25,6 +25,7 @@ class Stage:
     hold: None is a pause that only a person ends.
     mirror: percent of the requests of which the candidate gets a copy.
     prepared: percent of the traffic for which the candidate has pods, if that is more than it gets.
+    asks: nothing but a person ends it, the end of `analysis.maxDuration` least of all.
     """
 
     step: int
@@ -34,6 +35,7 @@ class Stage:
     block: int = 0
     mirror: int = 0
     prepared: int = 0
+    asks: bool = False
 
     @property
     def reaches(self) -> int:
@@ -73,7 +75,7 @@ def blue_green_stages(how: BlueGreen) -> list[Stage]:
     stages = [Stage(1, kind, 0, how.hold, mirror=mirror, prepared=100)]
     if how.promotion is Promotion.MANUAL:
         # The copies go on: whoever decides sees how the candidate does now.
-        stages.append(Stage(2, StepKind.PAUSE, 0, None, mirror=mirror, prepared=100))
+        stages.append(Stage(2, StepKind.PAUSE, 0, None, mirror=mirror, prepared=100, asks=True))
     return stages
 
 

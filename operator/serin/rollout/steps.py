@@ -163,7 +163,12 @@ def _decide_without_evidence(draft: Draft, plan: Schedule, stage: Stage) -> None
     if plan.discards:
         dismiss(draft, "Undecided", why)
     elif (plan.after(stage) is None and sound) or analysis.on_inconclusive is OnInconclusive.PROMOTE:
-        start_promotion(draft, "analysis.maxDuration is over")
+        gate = plan.gate(stage)
+        if gate is not None:
+            _enter(draft, plan, gate)
+            _shift(draft, gate)
+        else:
+            start_promotion(draft, "analysis.maxDuration is over")
     elif analysis.on_inconclusive is OnInconclusive.ROLLBACK:
         reject(draft, "Inconclusive", why)
     else:
