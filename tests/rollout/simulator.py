@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from serin.api.ab_test_status import ABTestStatus
 from serin.api.action import ActionName, RolloutActionSpec
 from serin.api.autoscaling import Autoscaling
 from serin.api.children import Owner, revision_in, revision_name
@@ -97,6 +98,7 @@ class Simulator:
     ticks: int = 100
     samples: float = 1000.0
     metrics: tuple[MetricStatus, ...] = ()
+    test: ABTestStatus | None = None
     accept_routes: bool = True
     autoscaled: bool | None = False
     """Whether an autoscaler has written the replicas through /scale."""
@@ -310,6 +312,7 @@ class Simulator:
             ticks=self.ticks,
             samples=self.samples,
             metrics=self.metrics,
+            test=self.test,
         )
         return Judgement(analysis, step.since or self.now)
 

@@ -118,7 +118,34 @@ NEEDS: tuple[Need, ...] = (
             and spec.strategy.canary.stickiness is not None
         ),
     ),
+    Need(
+        Feature.STICKINESS,
+        ".strategy.abTest.stickiness",
+        f"{_STRATEGY}.?abTest.?stickiness.hasValue()",
+        lambda spec: (
+            spec.strategy is not None
+            and spec.strategy.ab_test is not None
+            and spec.strategy.ab_test.stickiness is not None
+        ),
+    ),
+    Need(
+        Feature.HEADERS,
+        ".strategy.abTest.audience",
+        f"{_STRATEGY}.?abTest.?audience.hasValue()",
+        lambda spec: _headers_of_audience(spec) > 0,
+    ),
+    Need(
+        Feature.SEVERAL_HEADERS,
+        ".strategy.abTest.audience.headers",
+        f"{_STRATEGY}.?abTest.?audience.?headers.orValue({{}}).size() > 1",
+        lambda spec: _headers_of_audience(spec) > 1,
+    ),
 )
+
+
+def _headers_of_audience(spec: Any) -> int:
+    audience = spec.strategy.ab_test.audience if spec.strategy is not None and spec.strategy.ab_test else None
+    return len(audience.headers) if audience is not None else 0
 
 
 def feature_rules(needs: Iterable[Need]) -> tuple[Rule, ...]:

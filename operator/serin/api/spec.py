@@ -9,13 +9,23 @@ from typing import Annotated
 
 from pydantic import Field
 
+from serin.api.ab_test import ABTest
 from serin.api.analysis import Analysis, OnInconclusive
 from serin.api.autoscaling import Autoscaling
 from serin.api.base import DNS_LABEL, UNQUOTED, Boolean, Duration, Model, at_least, at_most, matching
 from serin.api.canary import DEFAULT_STEPS, Canary, Pause, Ramp, RampCurve, Step, Stickiness
 from serin.api.features import NEEDS, feature_rules
 from serin.api.metric import AnalysisMetric, MaxIncrease
-from serin.api.metric_kinds import Direction, Divergence, DriftOf, MetricAction, MetricKind, MetricName, MetricSource
+from serin.api.metric_kinds import (
+    SHARES,
+    Direction,
+    Divergence,
+    DriftOf,
+    MetricAction,
+    MetricKind,
+    MetricName,
+    MetricSource,
+)
 from serin.api.own_metrics import Distribution, Mean, Ratio
 from serin.api.rules import Rule
 from serin.api.strategy import (
@@ -40,6 +50,7 @@ from serin.api.traffic import (
 
 __all__ = [
     "DEFAULT_STEPS",
+    "ABTest",
     "Afterwards",
     "Analysis",
     "AnalysisMetric",
@@ -185,6 +196,25 @@ class ModelDeploymentSpec(Model):
             lambda spec: spec.traffic is not None or spec.analysis is None,
             f"analysis needs traffic: set traffic to one of {PROVIDERS_IN_WORDS}, or leave analysis out",
             field=".analysis",
+        ),
+        Rule(
+            "!has(self.strategy) || !has(self.strategy.abTest)"
+            " || (has(self.analysis) && self.analysis.metrics.exists(m, m.name == self.strategy.abTest.goal.metric"
+            f" && (m.name in {[str(name) for name in SHARES]} || has(m.ratio))))",
+            lambda spec: (
+                spec.strategy is None
+                or spec.strategy.ab_test is None
+                or (
+                    spec.analysis is not None
+                    and any(
+                        metric.name == spec.strategy.ab_test.goal.metric and metric.kind is MetricKind.SHARE
+                        for metric in spec.analysis.metrics
+                    )
+                )
+            ),
+            "the goal of an A/B test is the name of one of analysis.metrics that is a share: error-rate, latency,"
+            " accuracy, or a ratio of your own; write it there, too",
+            field=".strategy.abTest.goal.metric",
         ),
         *feature_rules(NEEDS),
         Rule(

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from serin.api.ab_test_status import ABTestStatus
 from serin.api.autoscaling_status import AutoscalingStatus
 from serin.api.base import Model, Time
 from serin.api.capacity_status import CapacityStatus
@@ -64,6 +65,7 @@ class StepKind(StrEnum):
     PAUSE = "Pause"
     PREVIEW = "Preview"
     MIRROR = "Mirror"
+    TEST = "Test"
     WATCH = "Watch"
 
 
@@ -194,6 +196,8 @@ class AnalysisStatus(Model):
     """How the chance of a false rollback is shared out."""
     metrics: Annotated[tuple[MetricStatus, ...], Field(max_length=16), UniqueBy("name")] = ()
     """What each metric says."""
+    test: ABTestStatus | None = None
+    """How an A/B test stands."""
 
     @property
     def is_within_limits(self) -> bool:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from serin.api.ab_test import ABTest
 from serin.api.base import UNQUOTED, Duration, Model, at_least
-from serin.api.canary import DEFAULT_STEPS, Canary, Step
+from serin.api.canary import DEFAULT_STEPS, Canary, Step, Stickiness
 from serin.api.headers import Headers
 from serin.api.rules import Rule
 
@@ -18,6 +19,7 @@ class StrategyType(StrEnum):
     CANARY = "Canary"
     BLUE_GREEN = "BlueGreen"
     SHADOW = "Shadow"
+    AB_TEST = "ABTest"
 
 
 class Preview(Model):
@@ -86,6 +88,8 @@ class Strategy(Model):
     """How the two stand beside each other before the switch."""
     shadow: Shadow | None = None
     """How much is copied, for how long, and what comes then."""
+    ab_test: ABTest | None = None
+    """What is compared, who gets the candidate, and what comes of a winner."""
     capacity: Capacity = Capacity.SURGE
     """Surge: stable keeps all its pods until the promotion. Rebalance: it gives up those that its weight needs not."""
     max_surge_replicas: Annotated[int, Field(ge=1, le=10_000), UNQUOTED] | None = None
@@ -111,8 +115,16 @@ class Strategy(Model):
             field=".shadow",
         ),
         Rule(
+            "has(self.abTest) == (self.type == 'ABTest')",
+            lambda strategy: (strategy.ab_test is not None) == (strategy.type is StrategyType.AB_TEST),
+            "abTest holds what type: ABTest goes by, which needs a goal: write both, or neither",
+            field=".abTest",
+        ),
+        Rule(
             "!has(self.preview) || self.type in ['Canary', 'BlueGreen']",
-            lambda strategy: strategy.preview is None or strategy.type is not StrategyType.SHADOW,
+            lambda strategy: (
+                strategy.preview is None or strategy.type in {StrategyType.CANARY, StrategyType.BLUE_GREEN}
+            ),
             "preview belongs to type: Canary and type: BlueGreen: leave it out, or write one of them",
             field=".preview",
         ),
@@ -131,6 +143,19 @@ class Strategy(Model):
             field=".maxSurgeReplicas",
         ),
     )
+
+    @property
+    def audience(self) -> dict[str, str] | None:
+        """The headers that lead a request to the candidate beside its weight."""
+        if self.preview is not None:
+            return self.preview.headers
+        return self.ab_test.audience.headers if self.ab_test and self.ab_test.audience else None
+
+    @property
+    def stickiness(self) -> Stickiness | None:
+        """How users stay with a version; None where each request is drawn by itself."""
+        strategy = self.canary if self.type is StrategyType.CANARY else self.ab_test
+        return strategy.stickiness if strategy is not None else None
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -31,11 +31,13 @@ def advice(document: Document, spec: ModelDeploymentSpec, surroundings: Surround
         return
     yield from _interval(document, analysis, surroundings.scrape_interval)
     yield from _only_warnings(document, analysis)
-    yield from _max_duration(document, analysis, plan.stages)
-    for stage in plan.stages:
+    # An A/B test has its own time and size: `serin.cli.ab_test`.
+    stages = tuple(stage for stage in plan.stages if stage.kind is not StepKind.TEST)
+    yield from _max_duration(document, analysis, stages)
+    for stage in stages:
         yield from _hold(document, analysis, stage)
-    if surroundings.requests is not None:
-        yield from _min_samples(document, analysis, plan.stages, surroundings.requests)
+    if surroundings.requests is not None and stages:
+        yield from _min_samples(document, analysis, stages, surroundings.requests)
 
 
 def least_time(analysis: Analysis, stage: Stage) -> timedelta:

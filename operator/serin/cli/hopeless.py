@@ -84,7 +84,7 @@ def _empty_ticks(plan: Plan) -> Iterator[Problem]:
     expected = rate * plan.analysis.interval.total_seconds() * least.weight / 100
     if expected >= 1:
         return
-    interval = _rounded_up(timedelta(seconds=100 / (rate * least.weight)))
+    interval = rounded_up(timedelta(seconds=100 / (rate * least.weight)))
     weight = math.ceil(100 / (rate * plan.analysis.interval.total_seconds()))
     other = f", or begin with a weight of at least {weight}" if weight <= 100 else ""
     yield Problem(
@@ -118,7 +118,7 @@ def _too_short(plan: Plan, healthy: Run, last: Leg) -> Problem:
     return Problem(
         "max-duration-too-short",
         (*ANALYSIS, "maxDuration"),
-        f"{words}: raise maxDuration to at least {format_duration(_rounded_up(wanted))}, or shorten the steps",
+        f"{words}: raise maxDuration to at least {format_duration(rounded_up(wanted))}, or shorten the steps",
     )
 
 
@@ -139,7 +139,7 @@ def _too_few(plan: Plan, metric: AnalysisMetric, last: Leg) -> Problem:
         "min-samples-out-of-reach",
         (*ANALYSIS, "minSamples"),
         f"in the last step {metric.name} counts about {number(events)} of the candidate's events by maxDuration: "
-        f"raise maxDuration to at least {format_duration(_rounded_up(last.since + needed))}, or lower minSamples to "
+        f"raise maxDuration to at least {format_duration(rounded_up(last.since + needed))}, or lower minSamples to "
         f"{max(1, math.floor(events))}",
     )
 
@@ -169,7 +169,7 @@ def _longer(plan: Plan, metric: AnalysisMetric, last: Leg) -> Iterator[str]:
     ticks = _ticks_to_pass(plan, metric, last.stage.weight, most)
     if ticks is not None:
         whole = last.since + _SPARE * ticks * plan.analysis.interval
-        yield f"maxDuration to {format_duration(_rounded_up(whole))}"
+        yield f"maxDuration to {format_duration(rounded_up(whole))}"
 
 
 def _heavier(plan: Plan, metric: AnalysisMetric, last: Leg) -> Iterator[str]:
@@ -227,7 +227,7 @@ def _seconds(span: timedelta) -> timedelta:
     return timedelta(seconds=round(span.total_seconds()))
 
 
-def _rounded_up(span: timedelta) -> timedelta:
+def rounded_up(span: timedelta) -> timedelta:
     """To what people write: whole minutes, or seconds where it is short."""
     unit = 60 if span > timedelta(minutes=5) else 5 if span > timedelta(seconds=30) else 1
     return timedelta(seconds=math.ceil(span.total_seconds() / unit - 1e-9) * unit)

@@ -3,10 +3,11 @@
 import argparse
 from datetime import UTC, datetime
 
+from serin.cli.ab_test import ABForecast, ab_json, ab_problems, ab_text, forecast_of
 from serin.cli.access import add_prometheus, address
 from serin.cli.arguments import Subparsers, add_command, add_file, add_output
 from serin.cli.chance import Traffic
-from serin.cli.hopeless import problems
+from serin.cli.hopeless import problems as problems_of
 from serin.cli.live import connected
 from serin.cli.output import say, say_json
 from serin.cli.problems import FINE, FOUND, UnusableInputError
@@ -26,7 +27,9 @@ It shows how long each step lasts, with the candidate's requests in it; of each 
 candidate as good as stable first passes, when one that is worse by 0.5, 2 and 10 points from its
 first request on is rolled back, and the smallest rise that the most telling step finds by itself. A
 plan is hopeless if not even half of the candidates as good as stable are promoted by evidence before
-maxDuration: what to change is said in numbers, each of which alone is enough."""
+maxDuration: what to change is said in numbers, each of which alone is enough.
+
+Of an A/B test it tells how many events and how much time it takes, beside a test of fixed size."""
 
 CODES = """\
   0  a candidate as good as stable is likely to be promoted
@@ -57,12 +60,16 @@ def register(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     """Try the rollout, tell, and say by the exit code whether it is hopeless."""
     target = read_target(options.files, namespace=options.namespace)
-    plan = plan_of(target, _traffic(options, target))
+    traffic = _traffic(options, target)
+    test = target.spec.strategy.ab_test if target.spec.strategy else None
+    if test is not None:
+        return _tell_test(forecast_of(target, test, traffic), options)
+    plan = plan_of(target, traffic)
     simulation = simulated(target, plan, tells_steps=options.by_step)
     positions = {metric.name: position for position, metric in enumerate(target.analysis.metrics)}
     told = Told(
         simulation=simulation,
-        problems=tuple(problems(plan, simulation.healthy, positions)),
+        problems=tuple(problems_of(plan, simulation.healthy, positions)),
         assumed=_assumed(options, plan.traffic),
     )
     if options.output == "json":
@@ -70,6 +77,17 @@ def run(options: argparse.Namespace) -> int:
     else:
         say(as_text(told))
     return FOUND if told.problems else FINE
+
+
+def _tell_test(forecast: ABForecast, options: argparse.Namespace) -> int:
+    problems = ab_problems(forecast)
+    if options.output == "json":
+        say_json(ab_json(forecast, problems))
+    else:
+        name = forecast.plan.metric.name
+        assumed = options.prometheus is None and name not in dict(options.baselines)
+        say(ab_text(forecast, problems, assumed=assumed))
+    return FOUND if problems else FINE
 
 
 def _traffic(options: argparse.Namespace, target: Target) -> Traffic:

@@ -47,7 +47,8 @@ def add_traffic(parser: Parser) -> None:
         default=[],
         type=_named_share,
         metavar="METRIC=SHARE",
-        help="the share of stable's events that is bad, such as error-rate=0.5%%; may be given several times "
+        help="the share of stable's events that is bad, such as error-rate=0.5%%, or of a ratio "
+        "with good the share that is good; may be given several times "
         "(default: half of a threshold; else 10%% of accuracy, 1%% of others)",
     )
     parser.add_argument(
@@ -84,7 +85,9 @@ def given_traffic(metrics: Sequence[AnalysisMetric], known: Known, requests: flo
     return Traffic(
         requests,
         {
-            metric.name: Stream(known.events.get(metric.name, requests), known.rates.get(metric.name, assumed(metric)))
+            metric.name: Stream(
+                known.events.get(metric.name, requests), _bad(metric, known.rates.get(metric.name, assumed(metric)))
+            )
             for metric in metrics
         },
     )
@@ -127,7 +130,8 @@ def measured_traffic(
         more = a_second * seconds / requests.total if requests.total else 1.0
         events = counted.total / seconds * more if counted.total else a_second
         streams[metric.name] = Stream(
-            known.events.get(metric.name, events), known.rates.get(metric.name, counted.share)
+            known.events.get(metric.name, events),
+            _bad(metric, known.rates[metric.name]) if metric.name in known.rates else counted.share,
         )
     return Traffic(a_second, streams)
 
@@ -137,6 +141,11 @@ def assumed(metric: AnalysisMetric) -> float:
     if metric.limit is not None:
         return metric.limit * OF_THRESHOLD
     return ASSUMED_ACCURACY if metric.name == MetricName.ACCURACY else ASSUMED
+
+
+def _bad(metric: AnalysisMetric, told: float) -> float:
+    """The share of bad events: of a ratio of good ones people say how many are good."""
+    return 1.0 - told if metric.ratio is not None and metric.ratio.good is not None else told
 
 
 def _summed(pairs: Iterable[Pair]) -> Counts:

@@ -13,10 +13,23 @@ from itertools import takewhile
 from typing import Any, Protocol
 
 from serin.api.spec import Analysis, ModelDeploymentSpec
-from serin.api.status import BudgetStatus, ModelDeploymentStatus, Phase
+from serin.api.status import BudgetStatus, ModelDeploymentStatus, Phase, StepKind
 from serin.cluster.resources import ObjectKey
 from serin.controller.clock import TimeSource
-from serin.judge import Expected, Judge, Step, Summary, Tick, Trial, explain, freeze, in_step, summarize
+from serin.judge import (
+    ABTestPlan,
+    Expected,
+    Judge,
+    Step,
+    Summary,
+    Tick,
+    Trial,
+    ab_test_plan,
+    explain,
+    freeze,
+    in_step,
+    summarize,
+)
 from serin.metrics import Subject, SubjectKey
 from serin.metrics.grid import before_first, history, next_tick, phase, ticks_between
 from serin.metrics.subject import gateway_of
@@ -56,6 +69,7 @@ class Rollout:
     analysis: Analysis
     budget: BudgetStatus
     started_at: datetime
+    ab_test: ABTestPlan | None = None
     versions: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -148,7 +162,11 @@ class AnalysisDesk:
         if course is None or course.rollout != rollout or course.missed(step):
             self.forget(key)
             trial = self._judge.open(
-                rollout.analysis, budget=rollout.budget, candidate=rollout.candidate, began=rollout.started_at
+                rollout.analysis,
+                budget=rollout.budget,
+                candidate=rollout.candidate,
+                began=rollout.started_at,
+                ab_test=rollout.ab_test,
             )
             course = self.courses[key] = Course(key, rollout, trial)
             self._changed.set()
@@ -274,7 +292,7 @@ def _rollout(
 ) -> Rollout | None:
     """What is to be analyzed now; None if nothing is."""
     step, candidate, stable = status.step, status.candidate, status.stable
-    carries_traffic = bool(status.weight or (step is not None and step.mirror))
+    carries_traffic = bool(status.weight or (step is not None and step.mirror)) or _has_audience(status)
     if spec.analysis is None or candidate is None or stable is None or step is None:
         return None
     if status.phase not in ANALYZED or not carries_traffic:
@@ -286,7 +304,7 @@ def _rollout(
         started_at = step.since + spec.analysis.initial_delay
     else:
         return None
-    plan = schedule(spec)
+    plan, strategy = schedule(spec), spec.strategy
     frozen = shown.budget if shown else None
     if frozen is None and known is not None and known.rollout.candidate == candidate:
         frozen = known.rollout.budget
@@ -299,6 +317,7 @@ def _rollout(
         analysis=spec.analysis,
         budget=frozen or freeze(spec.analysis, steps=plan.blocks if plan else 1),
         started_at=started_at,
+        ab_test=ab_test_plan(strategy.ab_test, spec.analysis) if strategy and strategy.ab_test else None,
         versions={entry.revision: entry.version for entry in status.revisions if entry.revision in {candidate, stable}},
     )
 
@@ -311,6 +330,12 @@ def _step(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Step | No
     return Step(status.step.since, weight, status.step.mirror, _expected(spec, status, weight))
 
 
+def _has_audience(status: ModelDeploymentStatus) -> bool:
+    """Whether those who bear a header get the candidate, and are compared with all others."""
+    in_test = status.step is not None and status.step.kind is StepKind.TEST
+    return in_test and any(entry.previewed and entry.revision == status.candidate for entry in status.revisions)
+
+
 def _expected(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, weight: int) -> Expected:
     """What the share of the requests can be held against."""
     strategy = spec.strategy
@@ -320,7 +345,7 @@ def _expected(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, weight: 
         return Expected.AT_LEAST  # whole pods are seldom as few as the weight
     if strategy is None:
         return Expected.EXACT
-    if strategy.canary is not None and strategy.canary.stickiness is not None:
+    if strategy.stickiness is not None or (strategy.ab_test is not None and strategy.ab_test.audience is not None):
         return Expected.ANY
     is_previewed = any(entry.previewed and entry.revision == status.candidate for entry in status.revisions)
     return Expected.AT_LEAST if strategy.preview is not None and is_previewed else Expected.EXACT

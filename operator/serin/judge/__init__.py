@@ -1,5 +1,6 @@
 """Pure: evidence, verdicts, forecasts. Counts go in, a verdict with its reasons comes out."""
 
+from serin.judge.ab_test import ABTestPlan, ab_test_plan
 from serin.judge.bench import Judge
 from serin.judge.budget import freeze
 from serin.judge.counts import Bins, Counts, Level, Moments, Pair, Tick
@@ -8,6 +9,7 @@ from serin.judge.trial import Trial
 from serin.judge.verdict import Summary, explain, summarize
 
 __all__ = [
+    "ABTestPlan",
     "Bins",
     "Counts",
     "Expected",
@@ -19,6 +21,7 @@ __all__ = [
     "Summary",
     "Tick",
     "Trial",
+    "ab_test_plan",
     "explain",
     "freeze",
     "in_step",

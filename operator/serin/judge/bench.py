@@ -7,6 +7,7 @@ import numpy as np
 
 from serin.api.spec import Analysis
 from serin.api.status import BudgetStatus
+from serin.judge.ab_test import ABTestPlan
 from serin.judge.counts import Counts, Tick
 from serin.judge.evidence import HARM, against_limit, log_mean_exp
 from serin.judge.intake import Intake
@@ -24,12 +25,20 @@ class Judge:
     def __init__(self) -> None:
         self._processes = Processes()
 
-    def open(self, analysis: Analysis, *, budget: BudgetStatus, candidate: str, began: datetime) -> Trial:
+    def open(
+        self,
+        analysis: Analysis,
+        *,
+        budget: BudgetStatus,
+        candidate: str,
+        began: datetime,
+        ab_test: ABTestPlan | None = None,
+    ) -> Trial:
         """A candidate that nothing is known of yet. Close it when its rollout is over.
 
-        budget: what was frozen when the analysis began, see `serin.judge.budget.freeze`.
+        budget: what was frozen when the analysis began, see `serin.judge.budget.freeze`. ab_test: what is tested.
         """
-        return Trial(analysis, self._processes, budget=budget, candidate=candidate, began=began)
+        return Trial(analysis, self._processes, budget=budget, candidate=candidate, began=began, ab_test=ab_test)
 
     def hear(self, looks: Sequence[tuple[Trial, Tick]]) -> None:
         """Take in one answered tick of each of these trials, and find what follows."""

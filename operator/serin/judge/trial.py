@@ -10,6 +10,7 @@ from datetime import datetime
 
 from serin.api.spec import Analysis, MetricAction
 from serin.api.status import BudgetStatus, Verdict
+from serin.judge.ab_test import ABTestPlan, ABTestUnderWay
 from serin.judge.counts import Tick
 from serin.judge.intake import Intake
 from serin.judge.measure import Measure
@@ -36,7 +37,14 @@ class Trial:
     """
 
     def __init__(
-        self, analysis: Analysis, processes: Processes, *, budget: BudgetStatus, candidate: str, began: datetime
+        self,
+        analysis: Analysis,
+        processes: Processes,
+        *,
+        budget: BudgetStatus,
+        candidate: str,
+        began: datetime,
+        ab_test: ABTestPlan | None = None,
     ) -> None:
         self.analysis = analysis
         self.budget = budget
@@ -52,6 +60,7 @@ class Trial:
             Hearing(measure_of(metric, processes, analysis=analysis, budget=budget), Recent())
             for metric in analysis.metrics
         )
+        self.ab_test = ABTestUnderWay(ab_test) if ab_test is not None else None
         self._standing_alone = False
 
     @property
@@ -74,6 +83,8 @@ class Trial:
         for hearing in self.hearings:
             name = hearing.measure.metric.name
             hearing.measure.learn([sound(tick.metrics.get(name, NO_DATA)) for tick in history])
+        if self.ab_test is not None:
+            self.ab_test.learn([sound(tick.metrics.get(self.ab_test.metric, NO_DATA)) for tick in history])
 
     def enter(self, step: Step | None) -> None:
         """A step has begun, or is the same as before; None while weights move."""
@@ -100,6 +111,8 @@ class Trial:
             candidate, _ = totals(requests)
             self.requests += candidate
             self.ticks += candidate > 0
+            if self.ab_test is not None and not self.alone:
+                self.ab_test.take(sound(tick.metrics.get(self.ab_test.metric, NO_DATA)))
         for hearing in self.hearings:
             pair = sound(tick.metrics.get(hearing.measure.metric.name, NO_DATA))
             hearing.recent.take(pair)

@@ -13,6 +13,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from serin.api.ab_test_status import ABTestDecision
 from serin.api.spec import MetricAction
 from serin.api.status import AnalysisStatus, MetricStatus, Verdict
 from serin.judge.measure import Measure
@@ -27,13 +28,15 @@ from serin.judge.words import events as events_of
 class Summary:
     """Everything about a trial that can change what is done: two that are equal need not be told twice.
 
-    findings: of each metric. enough: whether the step has the ticks and events that its end needs.
+    findings: of each metric. enough: whether the step has the ticks and events that its end needs. decision: of an A/B
+    test.
     """
 
     verdict: Verdict
     reason: str
     findings: tuple[Finding, ...]
     enough: bool
+    decision: ABTestDecision | None = None
 
 
 def summarize(trial: Trial) -> Summary:
@@ -47,7 +50,7 @@ def summarize(trial: Trial) -> Summary:
     verdict, reason = _sum_up(deciding, trial.split_doubt, verified=trial.split_verified)
     analysis = trial.analysis
     enough = trial.ticks >= analysis.confirm and trial.samples >= analysis.min_samples
-    return Summary(verdict, reason, findings, enough)
+    return Summary(verdict, reason, findings, enough, trial.ab_test.decision if trial.ab_test is not None else None)
 
 
 def _sum_up(deciding: Sequence[Finding], doubt: Doubt | None, *, verified: bool) -> tuple[Verdict, str]:
@@ -82,6 +85,7 @@ def explain(trial: Trial) -> AnalysisStatus:
         budget=trial.budget,
         split=trial.split.status,
         metrics=metrics,
+        test=trial.ab_test.status if trial.ab_test is not None else None,
     )
 
 

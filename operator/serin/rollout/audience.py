@@ -13,14 +13,15 @@ def open_preview(draft: Draft, load: int) -> None:
     candidate, strategy = draft.revision(draft.status.candidate), draft.desired.spec.strategy
     if candidate is None:
         return
-    if strategy is None or strategy.preview is None:
+    audience = strategy.audience if strategy is not None else None
+    if audience is None:
         draft.change(candidate.revision, previewed=None)
         return
     if candidate.weight is None or candidate.previewed or not draft.settlement(draft.status).settled:
         return
     if draft.ready(candidate.revision, max(1, demand(draft, load).pods)):
         draft.change(candidate.revision, previewed=True)
-        headers = ", ".join(f"{name}: {value}" for name, value in strategy.preview.headers.items())
+        headers = ", ".join(f"{name}: {value}" for name, value in audience.items())
         draft.say("Previewed", f"version {candidate.version} can be reached by requests with {headers}")
 
 

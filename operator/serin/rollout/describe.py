@@ -17,6 +17,7 @@ from serin.rollout.draft import Draft
 from serin.rollout.scaled import active_fact
 from serin.rollout.schedule import schedule
 from serin.rollout.split import wanted_routing
+from serin.rollout.testing import words_of_test
 from serin.rollout.undone import CONTESTED, contested_traffic, is_contested
 
 ROLLING_OUT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
@@ -109,6 +110,11 @@ def _step_message(draft: Draft) -> str:
         where = f"watching at {step.weight} %"
     elif step is not None and step.mirror:
         where = f"step {step.index} of {step.of} on copies of {step.mirror} % of the requests"
+    if step is not None and step.kind is StepKind.TEST:
+        words = words_of_test(draft)
+        where = f"A/B test with {step.weight} %" if step.weight else "A/B test with an audience"
+        if words is not None:
+            return f"{where}: {words}"
     word = f": {status.analysis.message}" if status.analysis and draft.desired.spec.analysis else ""
     return where + word
 
@@ -245,7 +251,7 @@ def _outcome_facts(draft: Draft) -> dict[str, Fact]:
         "RolledBack": {Outcome.ROLLED_BACK},
     }
     plan = schedule(draft.desired.spec)
-    if plan is not None and plan.discards:
+    if plan is not None and plan.compares:
         ends["Compared"] = {Outcome.COMPARED}
     for kind, outcomes in ends.items():
         if last is not None and last.outcome in outcomes:

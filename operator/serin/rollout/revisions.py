@@ -91,7 +91,7 @@ def _is_done_with(draft: Draft, revision: str) -> bool:
     rejected, plan = draft.status.rejected, schedule(draft.desired.spec)
     if rejected is None or rejected.revision != revision:
         return False
-    return rejected.is_failure or (plan is not None and plan.discards)
+    return rejected.is_failure or (plan is not None and plan.compares)
 
 
 def _back_to_stable(draft: Draft) -> None:

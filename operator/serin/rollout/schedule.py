@@ -4,9 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
-from serin.api.spec import Afterwards, BlueGreen, ModelDeploymentSpec, Shadow, Step, Strategy, StrategyType
+from serin.api.spec import ABTest, Afterwards, BlueGreen, ModelDeploymentSpec, Shadow, Step, Strategy, StrategyType
 from serin.api.status import StepKind, StepStatus
-from serin.rollout.stages import Stage, blue_green_stages, canary_stages, digest, shadow_stages, watch_stage
+from serin.rollout.stages import (
+    Stage,
+    ab_test_stages,
+    blue_green_stages,
+    canary_stages,
+    digest,
+    shadow_stages,
+    watch_stage,
+)
 
 NO_TIME = timedelta(0)
 
@@ -30,6 +38,11 @@ class Schedule:
     def blocks(self) -> int:
         """How many pieces at one weight are judged: what the judge divides its budget by."""
         return max(1, sum(1 for stage in self.stages if stage.is_judged))
+
+    @property
+    def compares(self) -> bool:
+        """Whether a candidate may leave without a failure and without a promotion."""
+        return self.discards or any(stage.kind is StepKind.TEST for stage in self.stages)
 
     def find(self, status: StepStatus) -> Stage | None:
         """The stage that a status stands in; None if that status counts in other steps than these."""
@@ -93,6 +106,8 @@ def schedule(spec: ModelDeploymentSpec) -> Schedule | None:
     watch, strategy = spec.analysis.watch if spec.analysis else NO_TIME, spec.strategy or Strategy()
     if strategy.type is StrategyType.BLUE_GREEN:
         return _blue_green(strategy.blue_green or BlueGreen(), watch)
+    if strategy.ab_test is not None:
+        return _ab_test(strategy.ab_test, watch)
     if strategy.type is StrategyType.SHADOW:
         return _shadow(strategy.shadow or Shadow(), watch)
     return _canary(strategy.steps, watch)
@@ -115,6 +130,11 @@ def _shadow(how: Shadow, watch: timedelta) -> Schedule:
     if how.then is Afterwards.DISCARD:
         return Schedule(tuple(stages), stages[-1].step, digest(how), discards=True)
     return _with_watch(stages, watch, digest(how))
+
+
+@lru_cache(maxsize=1024)
+def _ab_test(how: ABTest, watch: timedelta) -> Schedule:
+    return _with_watch(ab_test_stages(how), watch, digest(how))
 
 
 def _with_watch(stages: list[Stage], watch: timedelta, plan: str) -> Schedule:

@@ -45,9 +45,9 @@ def wanted_routing(desired: Desired, status: ModelDeploymentStatus) -> Routing:
     if candidate is None or candidate.weight is None or spec.strategy is None or status.phase is Phase.ROLLING_BACK:
         return Routing(split)
     service, strategy = revision_name(desired.owner.name, candidate.revision), spec.strategy
-    audience = Audience(service, strategy.preview.headers) if strategy.preview and candidate.previewed else None
+    audience = Audience(service, strategy.audience) if strategy.audience and candidate.previewed else None
     copied = status.step.mirror if status.step is not None and candidate.weight == 0 else 0
-    sticky = strategy.canary.stickiness if strategy.canary and 0 < candidate.weight < 100 else None
+    sticky = strategy.stickiness if 0 < candidate.weight < 100 else None
     return Routing(
         split,
         audiences=(audience,) if audience else (),

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from serin.api.base import Model
-from serin.api.spec import BlueGreen, Promotion, Ramp, RampCurve, Shadow, Step
+from serin.api.spec import ABTest, BlueGreen, Promotion, Ramp, RampCurve, Shadow, Step
 from serin.api.status import StepKind
 
 RAMP_BLOCKS = 8
@@ -50,7 +50,7 @@ class Stage:
     @property
     def is_judged(self) -> bool:
         """Whether the data must allow the next stage. In a pause they are looked at, too, but only a failure counts."""
-        return self.kind is not StepKind.PAUSE and self.reaches > 0
+        return self.kind is StepKind.TEST or (self.kind is not StepKind.PAUSE and self.reaches > 0)
 
 
 def canary_stages(steps: Sequence[Step]) -> list[Stage]:
@@ -82,6 +82,12 @@ def blue_green_stages(how: BlueGreen) -> list[Stage]:
 def shadow_stages(how: Shadow) -> list[Stage]:
     """Copies of requests, and no request of a user's."""
     return [Stage(1, StepKind.MIRROR, 0, how.duration, mirror=how.percent)]
+
+
+def ab_test_stages(how: ABTest) -> list[Stage]:
+    """Both versions side by side; an audience gets the candidate whatever the weight of all others is."""
+    weight = 0 if how.audience is not None else how.weight
+    return [Stage(1, StepKind.TEST, weight, how.max_duration, prepared=how.weight)]
 
 
 def watch_stage(before: Sequence[Stage], watch: timedelta) -> Stage:

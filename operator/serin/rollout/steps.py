@@ -14,6 +14,7 @@ from serin.rollout.revisions import dismiss, reject
 from serin.rollout.schedule import Schedule, schedule
 from serin.rollout.shifting import has_pods, keep_pods, shifted
 from serin.rollout.stages import Stage
+from serin.rollout.testing import has_won
 from serin.rollout.waiting import wait_for_route
 
 WORTH_AN_EVENT = timedelta(minutes=2)
@@ -125,6 +126,12 @@ def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
     elif not route.settled:
         hold(draft, "RouteChanged")
         wait_for_route(draft, route.message, refused=route.refused)
+    elif stage.kind is StepKind.TEST:
+        release(draft)
+        if has_won(draft, stage):
+            following = _leave(draft, plan, stage)
+            if following is not None:
+                _shift(draft, following)
     elif stage.is_judged and analysis_overdue(draft):
         _decide_without_evidence(draft, plan, stage)
     elif stage.is_judged and analysis_holds(draft):
@@ -177,7 +184,7 @@ def _decide_without_evidence(draft: Draft, plan: Schedule, stage: Stage) -> None
 
 
 def _leave(draft: Draft, plan: Schedule, stage: Stage) -> Stage | None:
-    if stage.kind is StepKind.PAUSE:
+    if stage.kind in {StepKind.PAUSE, StepKind.TEST}:
         _count_pause(draft)
     following = plan.after(stage)
     if following is None:
@@ -196,6 +203,7 @@ def _tell_watch(draft: Draft, watch: Stage) -> None:
 
 
 def _count_pause(draft: Draft) -> None:
+    """The time of a pause, or of an A/B test, is none of `analysis.maxDuration`."""
     step = draft.status.step
     if step is not None and step.since is not None:
         draft.set(paused_seconds=draft.status.paused_seconds + (draft.now - step.since).total_seconds())
