@@ -1,13 +1,15 @@
-"""`serin explain`: why a rollout is where it is, and why a version has the pods that it has."""
+"""`serin explain`: why a rollout is where it is, why a version has its pods, and who gets which requests."""
 
 import argparse
 
 from serin.cli.arguments import Subparsers, add_command, add_output
 from serin.cli.explain_rollout import rollout_as_json, rollout_as_text
 from serin.cli.explain_scaling import scaling_as_json, scaling_as_text
+from serin.cli.explain_traffic import traffic_as_json, traffic_as_text
 from serin.cli.output import say, say_json
 from serin.cli.problems import FINE, UnusableInputError
 from serin.cli.stored import Stored, from_cluster, from_files, key_in
+from serin.cli.stored_route import route_in_cluster, route_in_files
 from serin.cluster.connect import DEFAULT_NAMESPACE, current_namespace
 
 DESCRIPTION = """\
@@ -18,8 +20,13 @@ With --scaling, say why each version has the pods that it has, metric by metric:
 shall be, their RATIO, the pods that it PROPOSES, and why not others: a tolerance, a stabilization
 and until when, a policy, the minimum or the maximum; and the weight that it is being prepared for.
 
-The ModelDeployment is read from the cluster of the kubeconfig, or with -f from a file, as kubectl
-get -o yaml writes it. Nothing is measured anew: this is what the operator last wrote down."""
+With --traffic, say who gets which requests: the route that carries them and whether its proxy has
+accepted it, the weights that are WANTED and those that are WRITTEN, the rules beside them (previews,
+copies, users who stay with a version), and the share that was counted.
+
+The ModelDeployment, and for --traffic its route, are read from the cluster of the kubeconfig, or with
+-f from files, as kubectl get -o yaml writes them. Nothing is measured anew: this is what the operator
+last wrote down."""
 CODES = """\
   0  explained
   2  the command line cannot be used, or there is no such ModelDeployment"""
@@ -30,7 +37,7 @@ def register(commands: Subparsers) -> None:
     parser = add_command(
         commands,
         "explain",
-        about="say why a rollout, or its pods, are as they are",
+        about="say why a rollout, its pods or its traffic are as they are",
         description=DESCRIPTION,
         codes=CODES,
     )
@@ -46,7 +53,9 @@ def register(commands: Subparsers) -> None:
         metavar="NAMESPACE",
         help="the namespace of a NAME alone (default: that of the kubeconfig's current context, else default)",
     )
-    parser.add_argument("--scaling", action="store_true", help="explain the pods of each version")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--scaling", action="store_true", help="explain the pods of each version")
+    what.add_argument("--traffic", action="store_true", help="explain who gets which requests")
     parser.add_argument(
         "-f",
         "--filename",
@@ -68,7 +77,13 @@ def register(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read it, and explain it."""
     found = _read(options)
-    if options.output == "json":
+    if options.traffic:
+        route = route_in_files(found, options.files) if options.files else route_in_cluster(found, options.kubeconfig)
+        if options.output == "json":
+            say_json(traffic_as_json(found, route))
+        else:
+            say(traffic_as_text(found, route))
+    elif options.output == "json":
         say_json(scaling_as_json(found) if options.scaling else rollout_as_json(found))
     else:
         say(scaling_as_text(found) if options.scaling else rollout_as_text(found))

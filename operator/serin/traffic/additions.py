@@ -171,7 +171,7 @@ def _undressed(dialect: Dialect, rule: Rule, route: Mapping[str, Any], ours: Our
 
 def _bears_cookie(dialect: Dialect, entry: Mapping[str, Any], namespace: str | None, ours: Ours) -> bool:
     service, answered = dialect.service(entry, namespace), dialect.answered(entry)
-    return service is not None and answered is not None and answered.cookie.value == revision_in(ours.model, service)
+    return service is not None and answered is not None and answered.cookie.value == _value(ours, service)
 
 
 def _held(dialect: Dialect, route: Mapping[str, Any], ours: Ours) -> dict[int, list[Place]]:
@@ -228,7 +228,12 @@ def _sticky(routing: Routing) -> list[str]:
 
 def _cookie(routing: Routing, ours: Ours, service: str) -> Cookie:
     name = routing.stickiness.cookie if routing.stickiness else ""
-    return Cookie(name, revision_in(ours.model, service) or service)
+    return Cookie(name, _value(ours, service))
+
+
+def _value(ours: Ours, service: str) -> str:
+    """What names a version to a user's client."""
+    return revision_in(ours.model, service) or service
 
 
 def _audiences(dialect: Dialect, route: Mapping[str, Any], ours: Ours) -> tuple[Audience, ...]:

@@ -34,7 +34,7 @@ class Cookie:
     @classmethod
     def in_pattern(cls, pattern: str) -> "Cookie | None":
         """The cookie whose `pattern` this is; None if it is none's."""
-        found = re.fullmatch(r"\^\(\.\*;\\s\*\)\?((?:[A-Za-z0-9_-]|\\.)+)=([a-z0-9]+)\(;\.\*\)\?\$", pattern)
+        found = re.fullmatch(r"\^\(\.\*;\\s\*\)\?((?:[A-Za-z0-9_-]|\\.)+)=([a-z0-9-]+)\(;\.\*\)\?\$", pattern)
         return cls(re.sub(r"\\(.)", r"\1", found[1]), found[2]) if found else None
 
 
