@@ -25,6 +25,15 @@ PLANS = {
     "pauses": (PAUSES, {"maxDuration": "1h"}),
     "long pause": ([{"weight": 10}, {"pause": {"duration": "5m"}}, {"weight": 50}], {"maxDuration": "3m"}),
     "watch": (WEIGHTS, {"maxDuration": "1h", "watch": "70s"}),
+    "shadow": ({"type": "Shadow", "shadow": {"duration": "2m"}}, {"maxDuration": "4m"}),
+    "shadow that takes over": (
+        {"type": "Shadow", "shadow": {"duration": "1m", "then": "Promote"}},
+        {"maxDuration": "5m", "watch": "70s"},
+    ),
+    "blue-green": (
+        {"type": "BlueGreen", "blueGreen": {"mirror": 100, "hold": "1m"}},
+        {"maxDuration": "1h", "watch": "1m"},
+    ),
 }
 
 words = st.builds(
@@ -75,14 +84,15 @@ def operator(name: str) -> Judged:
     steps, fields = PLANS[name]
     world = Judged()
     world.settle()
-    roll_out(world, strategy={"canary": {"steps": steps}}, analysis=ANALYSIS | {"confirm": 3} | fields)
+    strategy = {"canary": {"steps": steps}} if isinstance(steps, list) else steps
+    roll_out(world, strategy=strategy, analysis=ANALYSIS | {"confirm": 3} | fields)
     return world
 
 
 def decided(world: Judged) -> Decision | None:
     """How it ended; None while it goes on."""
     if world.status.rejected is not None:
-        return Decision.ROLLED_BACK
+        return Decision.ROLLED_BACK if world.status.rejected.is_failure else Decision.COMPARED
     if world.status.paused is not None:
         return Decision.PAUSED
     return None if world.status.phase in {Phase.PROGRESSING, Phase.PAUSED} else Decision.PROMOTED

@@ -268,21 +268,18 @@ class Simulator:
         backends = self.route["spec"]["rules"][-1]["backendRefs"]
         return {revision_in(OWNER.name, ref["name"]) or ref["name"]: ref["weight"] for ref in backends}
 
-    @property
     def routing(self) -> Routing:
         """All that the route really says."""
         read = provider_for(self.route).read_routing(self.route, self._services) if self.route else None
         return read or Routing({})
 
-    @property
     def previewed(self) -> str | None:
         """The revision that requests with the preview's headers reach."""
-        return next((revision_in(OWNER.name, each.service) for each in self.routing.audiences), None)
+        return next((revision_in(OWNER.name, each.service) for each in self.routing().audiences), None)
 
-    @property
     def mirrored(self) -> tuple[str | None, int]:
         """The revision that gets copies of requests, and of how many percent."""
-        mirror = self.routing.mirror
+        mirror = self.routing().mirror
         return (revision_in(OWNER.name, mirror.service), mirror.percent) if mirror else (None, 0)
 
     @property

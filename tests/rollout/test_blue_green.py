@@ -32,7 +32,7 @@ def test_the_candidate_stands_ready_for_all_the_traffic_and_gets_none(beside: Si
     new = beside.status.candidate
     assert new is not None
     assert (beside.workloads[new].ready, beside.split[new]) == (4, 0)
-    assert (beside.previewed, beside.mirrored) == (new, (new, 100))
+    assert (beside.previewed(), beside.mirrored()) == (new, (new, 100))
 
 
 def test_the_switch_is_one_write_by_evidence_and_the_old_one_stays_warm(beside: Simulator) -> None:
@@ -42,7 +42,7 @@ def test_the_switch_is_one_write_by_evidence_and_the_old_one_stays_warm(beside: 
     assert beside.weights == [0]
     beside.verdict, generation = Verdict.PASS, beside.route_generation
     beside.pass_time(1)
-    assert (kind_of(beside), beside.split, beside.mirrored) == (StepKind.WATCH, {old: 0, new: 100}, (None, 0))
+    assert (kind_of(beside), beside.split, beside.mirrored()) == (StepKind.WATCH, {old: 0, new: 100}, (None, 0))
     assert (beside.route_generation, beside.workloads[old].ready) == (generation + 1, 4)
     beside.pass_time(600)
     assert (beside.stable, beside.entry(old).role, beside.pods[old]) == (new, Role.PREVIOUS, 4)
@@ -58,7 +58,7 @@ def test_what_fails_after_the_switch_goes_back_in_one_write(beside: Simulator) -
     beside.settle()
     assert beside.split[old] == 100
     assert beside.route_generation == generation + 1
-    assert (beside.previewed, beside.mirrored) == (None, (None, 0))
+    assert (beside.previewed(), beside.mirrored()) == (None, (None, 0))
     assert beside.status.history[0].outcome is Outcome.ROLLED_BACK
 
 
@@ -66,7 +66,7 @@ def test_what_fails_on_copies_never_gets_a_request_of_a_users(beside: Simulator)
     generation = beside.route_generation
     beside.verdict = Verdict.FAIL
     beside.settle()
-    assert (beside.weights, beside.previewed, beside.mirrored) == ([0], None, (None, 0))
+    assert (beside.weights, beside.previewed(), beside.mirrored()) == ([0], None, (None, 0))
     assert beside.route_generation == generation + 1
 
 
@@ -84,7 +84,7 @@ def test_the_version_before_comes_back_at_once_while_it_is_kept_warm(beside: Sim
 def test_without_copies_the_hold_is_a_time_and_no_data_are_waited_for(healthy: Simulator) -> None:
     new = roll_out(healthy, **blue_green())
     healthy.pass_time(299)
-    assert (kind_of(healthy), healthy.split[new], healthy.mirrored) == (StepKind.PREVIEW, 0, (None, 0))
+    assert (kind_of(healthy), healthy.split[new], healthy.mirrored()) == (StepKind.PREVIEW, 0, (None, 0))
     healthy.pass_time(1)
     assert (kind_of(healthy), healthy.split[new]) == (StepKind.WATCH, 100)
 
@@ -93,7 +93,7 @@ def test_a_manual_promotion_waits_for_a_person_and_is_judged_meanwhile(healthy: 
     new = roll_out(healthy, **blue_green(mirror=100, promotion="Manual"))
     healthy.verdict = Verdict.PASS
     healthy.pass_time(7200)
-    assert (phase_of(healthy), healthy.mirrored, healthy.split[new]) == (Phase.PAUSED, (new, 100), 0)
+    assert (phase_of(healthy), healthy.mirrored(), healthy.split[new]) == (Phase.PAUSED, (new, 100), 0)
     assert healthy.pods[new] == 4
     healthy.ask("resume")
     healthy.settle()
@@ -133,4 +133,4 @@ def test_a_canary_that_becomes_blue_green_in_the_middle_gives_its_traffic_back_f
     healthy.pass_time(70)
     assert healthy.split[new] == 50
     healthy.apply({**healthy.spec, **blue_green(mirror=100)})
-    assert (healthy.split[new], healthy.mirrored, healthy.pods[new]) == (0, (new, 100), 4)
+    assert (healthy.split[new], healthy.mirrored(), healthy.pods[new]) == (0, (new, 100), 4)

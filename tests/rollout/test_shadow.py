@@ -31,9 +31,9 @@ def test_copies_begin_when_the_pods_are_ready_and_no_request_of_a_users_goes_the
     healthy.pod_seconds = 30
     new = roll_out(healthy, **shadow())
     healthy.pass_time(29)
-    assert healthy.mirrored == (None, 0)
+    assert healthy.mirrored() == (None, 0)
     healthy.pass_time(1)
-    assert healthy.mirrored == (new, 100)
+    assert healthy.mirrored() == (new, 100)
     assert (healthy.split[new], healthy.weights) == (0, [0])
     step = healthy.status.step
     assert step is not None
@@ -48,16 +48,16 @@ def test_its_pods_follow_the_load_while_it_is_paused(shadowed: Simulator) -> Non
     shadowed.apply({**shadowed.spec, "paused": True})
     shadowed.apply({**shadowed.spec, "replicas": 8})
     assert shadowed.pods[candidate(shadowed)] == 8
-    assert shadowed.mirrored == (candidate(shadowed), 100)
+    assert shadowed.mirrored() == (candidate(shadowed), 100)
 
 
 def test_a_comparison_that_is_over_is_told_and_is_no_failure(shadowed: Simulator) -> None:
     old, new = shadowed.stable, candidate(shadowed)
     shadowed.verdict = Verdict.CONTINUE
     shadowed.pass_time(599)
-    assert shadowed.mirrored == (new, 100)
+    assert shadowed.mirrored() == (new, 100)
     shadowed.pass_time(1)
-    assert (shadowed.stable, phase_of(shadowed), shadowed.mirrored) == (old, Phase.HEALTHY, (None, 0))
+    assert (shadowed.stable, phase_of(shadowed), shadowed.mirrored()) == (old, Phase.HEALTHY, (None, 0))
     ended = shadowed.status.history[0]
     assert (ended.revision, ended.outcome, ended.message) == (new, Outcome.COMPARED, "Continue: simulated Continue")
     assert shadowed.condition("Compared").status == "True"
@@ -84,7 +84,7 @@ def test_who_wants_it_once_more_retries(shadowed: Simulator) -> None:
     shadowed.pass_time(700)
     shadowed.ask("retry", revision=new)
     shadowed.settle()
-    assert (shadowed.status.candidate, shadowed.mirrored) == (new, (new, 100))
+    assert (shadowed.status.candidate, shadowed.mirrored()) == (new, (new, 100))
 
 
 def test_a_version_that_was_compared_is_rolled_out_when_the_strategy_says_so(shadowed: Simulator) -> None:
@@ -99,7 +99,7 @@ def test_a_shadow_that_fails_is_turned_away_in_one_write(shadowed: Simulator) ->
     new, generation = candidate(shadowed), shadowed.route_generation
     shadowed.verdict = Verdict.FAIL
     shadowed.settle()
-    assert shadowed.mirrored == (None, 0)
+    assert shadowed.mirrored() == (None, 0)
     assert shadowed.route_generation == generation + 1
     assert shadowed.status.history[0].outcome is Outcome.ROLLED_BACK
     assert (phase_of(shadowed), shadowed.entry(new).role) == (Phase.DEGRADED, Role.RETIRED)
@@ -108,7 +108,7 @@ def test_a_shadow_that_fails_is_turned_away_in_one_write(shadowed: Simulator) ->
 def test_missing_data_hold_the_comparison_and_fail_nothing(shadowed: Simulator) -> None:
     shadowed.verdict = Verdict.HOLD
     shadowed.pass_time(3600)
-    assert shadowed.mirrored == (candidate(shadowed), 100)
+    assert shadowed.mirrored() == (candidate(shadowed), 100)
     shadowed.pass_time(3601)
     assert (shadowed.status.history[0].outcome, shadowed.status.history[0].reason) == (Outcome.COMPARED, "Undecided")
 
@@ -117,11 +117,11 @@ def test_a_shadow_may_take_over_but_only_by_evidence(healthy: Simulator) -> None
     new = roll_out(healthy, **shadow(duration="10m", then="Promote"))
     healthy.verdict = Verdict.CONTINUE
     healthy.pass_time(900)
-    assert healthy.mirrored == (new, 100)
+    assert healthy.mirrored() == (new, 100)
     healthy.verdict = Verdict.PASS
     generation = healthy.route_generation
     healthy.pass_time(1)
-    assert (healthy.stable, healthy.mirrored, healthy.split[new]) == (new, (None, 0), 100)
+    assert (healthy.stable, healthy.mirrored(), healthy.split[new]) == (new, (None, 0), 100)
     assert healthy.route_generation == generation + 1
     assert healthy.weights == [0, 100]
 
@@ -130,7 +130,7 @@ def test_a_lost_status_finds_the_shadow_by_its_copies(shadowed: Simulator) -> No
     new = candidate(shadowed)
     shadowed.lose_status()
     shadowed.settle()
-    assert (shadowed.status.candidate, shadowed.mirrored, shadowed.status.weight) == (new, (new, 100), 0)
+    assert (shadowed.status.candidate, shadowed.mirrored(), shadowed.status.weight) == (new, (new, 100), 0)
 
 
 def test_another_serin_goes_on_where_the_comparison_was(shadowed: Simulator) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -36,13 +37,14 @@ class Load:
     """Sends requests from a thread of its own until it is left; it is entered when the first of them was answered.
 
     rate: requests a second; it may be changed meanwhile. host: the host name that the route listens to.
-    longest: after so many seconds it ends by itself.
+    longest: after so many seconds it ends by itself. headers: what each request bears beside.
     """
 
     url: str
     host: str
     rate: float = 50.0
     longest: float = LONGEST_SECONDS
+    headers: Mapping[str, str] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -98,7 +100,7 @@ class Load:
     async def _send(self, session: aiohttp.ClientSession) -> None:
         sent = time.monotonic()
         try:
-            async with session.get(f"{self.url}/predict", headers={"Host": self.host}) as response:
+            async with session.get(f"{self.url}/predict", headers={"Host": self.host, **self.headers}) as response:
                 body = await response.text()
                 version = response.headers.get("X-Serin-Version", "")
                 revision = response.headers.get("X-Serin-Revision", "")

@@ -13,7 +13,8 @@ from serin.rollout.schedule import schedule
 from serin.rollout.stages import RAMP_BLOCKS, Stage
 
 ANALYSIS: FieldPath = ("spec", "analysis")
-STEPS: FieldPath = ("spec", "strategy", "canary", "steps")
+STRATEGY: FieldPath = ("spec", "strategy")
+STEPS: FieldPath = (*STRATEGY, "canary", "steps")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,12 @@ class Surroundings:
 def advice(document: Document, spec: ModelDeploymentSpec, surroundings: Surroundings) -> Iterator[Finding]:
     """Everything about a valid ModelDeployment that is hardly as it was meant, or can never work."""
     analysis, plan = spec.analysis, schedule(spec)
-    if analysis is None or plan is None:
+    if plan is None:
+        return
+    judged = any(stage.is_judged for stage in plan.stages)
+    if (analysis is None and any(stage.mirror for stage in plan.stages)) or (analysis is not None and not judged):
+        yield _nothing_judged(document, has_analysis=analysis is not None)
+    if analysis is None or not judged:
         return
     yield from _interval(document, analysis, surroundings.scrape_interval)
     yield from _only_warnings(document, analysis)
@@ -42,9 +48,19 @@ def advice(document: Document, spec: ModelDeploymentSpec, surroundings: Surround
 
 def least_time(analysis: Analysis, stage: Stage) -> timedelta:
     """How long a stage takes at least: its hold, and the ticks that a verdict needs. A pause that waits takes none."""
-    if stage.kind is StepKind.PAUSE:
+    if not stage.is_judged:
         return stage.hold or timedelta(0)
     return max(stage.hold or timedelta(0), analysis.interval * analysis.confirm)
+
+
+def _nothing_judged(document: Document, *, has_analysis: bool) -> Finding:
+    remedy = (
+        "the candidate gets all the traffic at once and is never judged: write blueGreen.mirror to judge it by copies "
+        "of requests before, or analysis.watch to judge it after"
+        if has_analysis
+        else "copies of requests are made, and nothing is judged by them: write spec.analysis"
+    )
+    return finding(document, STRATEGY, remedy, rule="nothing-is-judged", severity=Severity.WARNING)
 
 
 def _interval(document: Document, analysis: Analysis, scrape_interval: timedelta) -> Iterator[Finding]:
@@ -74,7 +90,7 @@ def _only_warnings(document: Document, analysis: Analysis) -> Iterator[Finding]:
 
 def _max_duration(document: Document, analysis: Analysis, stages: tuple[Stage, ...]) -> Iterator[Finding]:
     # Pauses do not use maxDuration up.
-    judged = [stage for stage in stages if stage.kind is not StepKind.PAUSE]
+    judged = [stage for stage in stages if stage.is_judged]
     least = sum((least_time(analysis, stage) for stage in judged), timedelta(0))
     if least <= analysis.max_duration:
         return
@@ -90,7 +106,7 @@ def _max_duration(document: Document, analysis: Analysis, stages: tuple[Stage, .
 def _hold(document: Document, analysis: Analysis, stage: Stage) -> Iterator[Finding]:
     """A hold that ends before a verdict can is not how long the step takes."""
     judged = analysis.interval * analysis.confirm
-    if stage.kind is StepKind.PAUSE or not stage.hold or stage.hold >= judged or stage.block:
+    if not stage.is_judged or not stage.hold or stage.hold >= judged or stage.block:
         return
     ticks = f"confirm ({analysis.confirm}) ticks of {format_duration(analysis.interval)}"
     what = "the watch" if stage.kind is StepKind.WATCH else "the step"
@@ -98,8 +114,8 @@ def _hold(document: Document, analysis: Analysis, stage: Stage) -> Iterator[Find
     if stage.kind is StepKind.RAMP:
         path, least = (*STEPS, stage.step - 1, "ramp", "over"), judged * RAMP_BLOCKS
         why = f"each of its {RAMP_BLOCKS} pieces has {ticks}"
-    elif stage.kind is StepKind.WATCH:
-        path, least = (*ANALYSIS, "watch"), judged
+    elif stage.kind in {StepKind.WATCH, StepKind.MIRROR}:
+        path, least = (*ANALYSIS, "watch") if stage.kind is StepKind.WATCH else STRATEGY, judged
         why = f"it has {ticks}"
     else:
         path, least = (*STEPS, stage.step - 1, "hold"), judged
@@ -117,8 +133,8 @@ def _min_samples(
     document: Document, analysis: Analysis, stages: tuple[Stage, ...], requests: float
 ) -> Iterator[Finding]:
     """Steps whose candidate does not get minSamples requests in their time; error if maxDuration is not enough."""
-    judged = [stage for stage in stages if stage.kind is not StepKind.PAUSE]
-    needed = [timedelta(seconds=analysis.min_samples / (requests * stage.weight / 100)) for stage in judged]
+    judged = [stage for stage in stages if stage.is_judged]
+    needed = [timedelta(seconds=analysis.min_samples / (requests * stage.reaches / 100)) for stage in judged]
     whole = sum(
         (max(need, least_time(analysis, stage)) for need, stage in zip(needed, judged, strict=True)), timedelta(0)
     )
@@ -126,7 +142,7 @@ def _min_samples(
     if need <= least_time(analysis, slowest):
         return
     hopeless = whole > analysis.max_duration
-    events = f"at {requests:g} requests/s and {slowest.weight}% a step needs {format_duration(_rounded(need))}"
+    events = f"at {requests:g} requests/s and {slowest.reaches}% a step needs {format_duration(_rounded(need))}"
     yield finding(
         document,
         (*ANALYSIS, "minSamples"),

@@ -111,11 +111,11 @@ class Run:
 
     @property
     def is_proven(self) -> bool:
-        """Whether it was promoted by evidence: all metrics that may roll back passed."""
+        """Whether it was promoted, or compared, by evidence: all metrics that may roll back passed."""
         deciding = {
             metric.name for metric in self.trial.analysis.metrics if metric.action is MetricAction.ROLLBACK
         }  # fmt: skip
-        return self.ending.decision is Decision.PROMOTED and deciding <= self.passing
+        return self.ending.decision in {Decision.PROMOTED, Decision.COMPARED} and deciding <= self.passing
 
     def count(self, tick: Tick, stage: Stage) -> None:
         """A tick lies in that stage."""
@@ -197,18 +197,21 @@ def _next_tick(plan: Plan, one: Run, at: datetime) -> Tick | None:
         return None
     one.trial.enter(course.step)
     stage = course.stage if in_step(at, course.step, interval) else before
-    tick = tick_by_chance(plan, at, stage.weight, one.worse, one.source)
+    tick = tick_by_chance(plan, at, stage.weight, one.worse, one.source, mirror=stage.mirror)
     one.count(tick, stage)
     return tick
 
 
-def tick_by_chance(plan: Plan, at: datetime, weight: int, worse: Worse | None, source: np.random.Generator) -> Tick:
-    """What a tick at this weight may count."""
+def tick_by_chance(
+    plan: Plan, at: datetime, weight: int, worse: Worse | None, source: np.random.Generator, *, mirror: int = 0
+) -> Tick:
+    """What a tick at this weight may count, and copies of so many percent of the requests."""
     seconds, share = plan.analysis.interval.total_seconds(), weight / 100
+    reached = share + mirror / 100
 
     def pair(stream: Stream, rise: float) -> Pair:
         rates = np.array([min(1.0, stream.rate + rise), stream.rate])
-        totals = source.poisson([stream.events * seconds * share, stream.events * seconds * (1 - share)])
+        totals = source.poisson([stream.events * seconds * reached, stream.events * seconds * (1 - share)])
         bad = source.binomial(totals, rates)
         return Pair(Counts(float(bad[0]), float(totals[0])), Counts(float(bad[1]), float(totals[1])))
 

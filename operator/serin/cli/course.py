@@ -24,6 +24,7 @@ class Decision(StrEnum):
     PROMOTED = "Promoted"
     ROLLED_BACK = "RolledBack"
     PAUSED = "Paused"
+    COMPARED = "Compared"
     UNDECIDED = "Undecided"
 
 
@@ -72,7 +73,8 @@ class Course:
         self.moves = [Moved(start, self.stage.weight)]
         self._analysis = analysis
         self._plan = plan
-        self._began = start + analysis.initial_delay
+        self._began: datetime | None = None
+        self._note_beginning()
         self._now = start
         self._paused = NO_TIME
         self._held = NO_TIME
@@ -107,7 +109,7 @@ class Course:
         if word.verdict is Verdict.FAIL:
             self._end(Decision.ROLLED_BACK, word.message)
             return
-        if word.verdict is Verdict.HOLD and self.stage.kind is not StepKind.PAUSE:
+        if word.verdict is Verdict.HOLD and self.stage.is_judged:
             self._held_since = self._held_since or self._now
         elif self._held_since is not None:
             self._held += self._now - self._held_since
@@ -124,7 +126,7 @@ class Course:
 
     def _end_of_stage(self) -> datetime | None:
         """When the stage ends if no other verdict comes; None if only data can end it."""
-        if self.stage.kind is StepKind.PAUSE:
+        if not self.stage.is_judged:
             return self.since + (self.stage.hold or NO_TIME)
         if self._last is None or not self._is_judged or not self._data_allow(self._last):
             return None
@@ -136,7 +138,7 @@ class Course:
         return seen.verdict is Verdict.PASS or (seen.verdict is Verdict.CONTINUE and not self._plan.decides(self.stage))
 
     def _end_of_analysis(self) -> datetime | None:
-        if self._last is None or self.stage.kind is StepKind.PAUSE:
+        if self._last is None or self._began is None or not self.stage.is_judged:
             return None
         return self._began + self._analysis.max_duration + self._paused
 
@@ -151,7 +153,9 @@ class Course:
             and seen.is_within_limits()
         )
         why = f"the data decided nothing within maxDuration; {self._last_word}"
-        if (is_last and sound) or self._analysis.on_inconclusive is OnInconclusive.PROMOTE:
+        if self._plan.discards:
+            self._end(Decision.COMPARED, why)
+        elif (is_last and sound) or self._analysis.on_inconclusive is OnInconclusive.PROMOTE:
             self._end(Decision.PROMOTED, "analysis.maxDuration was over")
         elif self._analysis.on_inconclusive is OnInconclusive.ROLLBACK:
             self._end(Decision.ROLLED_BACK, why)
@@ -167,12 +171,18 @@ class Course:
             self._paused += self._now - self.since
         following = self._plan.after(self.stage)
         if following is None:
-            self._end(Decision.PROMOTED, "every step was done")
+            self._end(Decision.COMPARED if self._plan.discards else Decision.PROMOTED, "every step was done")
             return
         self.stage, self.since = following, self._now
         self._held, self._held_since, self._is_judged = NO_TIME, None, False
+        self._note_beginning()
         if following.weight != self.moves[-1].weight:
             self.moves.append(Moved(self.since, following.weight))
+
+    def _note_beginning(self) -> None:
+        """The analysis begins when the candidate gets requests, or copies of some, for the first time."""
+        if self._began is None and self.stage.reaches:
+            self._began = self.since + self._analysis.initial_delay
 
     def _end(self, decision: Decision, why: str) -> None:
         self.ending = Ending(decision, self._now, why)

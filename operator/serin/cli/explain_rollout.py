@@ -104,6 +104,8 @@ def _head(found: Stored) -> str:
 def _step(step: StepStatus) -> str:
     block = f", piece {step.block + 1}" if step.kind == "Ramp" else ""
     text = f"Step {step.index} of {step.of} ({step.kind.value}{block}) at {step.weight} %"
+    if step.mirror:
+        text += f", with copies of {step.mirror} % of the requests"
     if step.since is None:
         return f"{text}: it has not begun"
     text += f", since {written(step.since)}"
@@ -147,7 +149,8 @@ def _past(status: ModelDeploymentStatus) -> Iterator[str]:
         )
     if status.rejected is not None:
         rejected = status.rejected
+        what = "was turned away" if rejected.is_failure else "was compared, and left,"
         yield (
-            f"Version {rejected.version} ({rejected.revision}) was turned away at {written(rejected.at)}"
+            f"Version {rejected.version} ({rejected.revision}) {what} at {written(rejected.at)}"
             f" ({rejected.reason}) and is not tried again until the spec changes, or a RolloutAction says Retry"
         )

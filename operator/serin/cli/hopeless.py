@@ -49,7 +49,7 @@ def problems(plan: Plan, healthy: Run, positions: Mapping[str, int]) -> list[Pro
         return found
     rollback = [metric for metric in plan.analysis.metrics if metric.action is MetricAction.ROLLBACK]
     open_metrics = [metric for metric in rollback if metric.name not in healthy.passing]
-    if healthy.is_proven:
+    if healthy.is_proven or plan.schedule.discards:
         return []
     last = healthy.legs[-1]
     if not _is_last(plan, last.stage):
@@ -67,13 +67,12 @@ def _is_last(plan: Plan, stage: Stage) -> bool:
 def _events(plan: Plan, metric: AnalysisMetric, leg: Leg) -> float:
     """The candidate's, in a stage."""
     rate = plan.traffic.streams[metric.name].events
-    return rate * plan.analysis.interval.total_seconds() * leg.stage.weight / 100 * leg.ticks
+    return rate * plan.analysis.interval.total_seconds() * leg.stage.reaches / 100 * leg.ticks
 
 
 def _empty_ticks(plan: Plan) -> Iterator[Problem]:
     """A tick without a request of the candidate is missing data, and ticks in a row hold the rollout."""
-    judged = [stage for stage in plan.schedule.stages if stage.kind is not StepKind.PAUSE]
-    least = min(judged, key=lambda stage: stage.weight)
+    least = min((stage for stage in plan.schedule.stages if stage.is_judged), key=lambda stage: stage.reaches)
     # Labels come late and in batches: a tick without one is nothing.
     rates = {"requests": plan.traffic.requests} | {
         f"events of {name}": stream.events
@@ -81,16 +80,16 @@ def _empty_ticks(plan: Plan) -> Iterator[Problem]:
         if name != MetricName.ACCURACY
     }
     what, rate = min(rates.items(), key=lambda item: item[1])
-    expected = rate * plan.analysis.interval.total_seconds() * least.weight / 100
+    expected = rate * plan.analysis.interval.total_seconds() * least.reaches / 100
     if expected >= 1:
         return
-    interval = rounded_up(timedelta(seconds=100 / (rate * least.weight)))
+    interval = rounded_up(timedelta(seconds=100 / (rate * least.reaches)))
     weight = math.ceil(100 / (rate * plan.analysis.interval.total_seconds()))
-    other = f", or begin with a weight of at least {weight}" if weight <= 100 else ""
+    other = f", or begin with a weight of at least {weight}" if weight <= 100 and not least.mirror else ""
     yield Problem(
         "ticks-without-requests",
         (*ANALYSIS, "interval"),
-        f"at {rate:.3g} {what}/s and {least.weight}% a tick has {expected:.2g} of the candidate's, and ticks without "
+        f"at {rate:.3g} {what}/s and {least.reaches}% a tick has {expected:.2g} of the candidate's, and ticks without "
         f"any hold the rollout: raise interval to at least {format_duration(interval)}{other}",
     )
 
@@ -124,16 +123,16 @@ def _too_short(plan: Plan, healthy: Run, last: Leg) -> Problem:
 
 def _least(plan: Plan, stage: Stage) -> timedelta:
     """What a stage takes: its hold, the ticks that a verdict needs, and minSamples events."""
-    if stage.kind is StepKind.PAUSE:
+    if not stage.is_judged:
         return timedelta(0)
     slowest = min(plan.traffic.streams[metric.name].events for metric in plan.analysis.metrics)
-    samples = timedelta(seconds=plan.analysis.min_samples / (slowest * stage.weight / 100))
+    samples = timedelta(seconds=plan.analysis.min_samples / (slowest * stage.reaches / 100))
     return max(stage.hold or timedelta(0), plan.analysis.interval * (plan.analysis.confirm + 1), samples)
 
 
 def _too_few(plan: Plan, metric: AnalysisMetric, last: Leg) -> Problem:
     rate = plan.traffic.streams[metric.name].events
-    needed = timedelta(seconds=plan.analysis.min_samples / (rate * last.stage.weight / 100))
+    needed = timedelta(seconds=plan.analysis.min_samples / (rate * last.stage.reaches / 100))
     events = _events(plan, metric, last)
     return Problem(
         "min-samples-out-of-reach",
@@ -166,14 +165,14 @@ def _advice(plan: Plan, metric: AnalysisMetric, last: Leg) -> list[str]:
 
 def _longer(plan: Plan, metric: AnalysisMetric, last: Leg) -> Iterator[str]:
     most = min(_LONGER * last.ticks, _MOST_TICKS)
-    ticks = _ticks_to_pass(plan, metric, last.stage.weight, most)
+    ticks = _ticks_to_pass(plan, metric, last.stage.weight, most, mirror=last.stage.mirror)
     if ticks is not None:
         whole = last.since + _SPARE * ticks * plan.analysis.interval
         yield f"maxDuration to {format_duration(rounded_up(whole))}"
 
 
 def _heavier(plan: Plan, metric: AnalysisMetric, last: Leg) -> Iterator[str]:
-    if last.stage.kind is StepKind.WATCH:
+    if last.stage.kind is StepKind.WATCH or last.stage.mirror:
         return
     enough = int(last.ticks / _SPARE)
     for weight in _WEIGHTS:
@@ -189,14 +188,14 @@ def _wider(plan: Plan, metric: AnalysisMetric, last: Leg) -> Iterator[str]:
         if wider is None:
             return
         words, eased = wider
-        if _ticks_to_pass(plan, eased, last.stage.weight, enough) is not None:
+        if _ticks_to_pass(plan, eased, last.stage.weight, enough, mirror=last.stage.mirror) is not None:
             yield words
             return
 
 
-def _ticks_to_pass(plan: Plan, metric: AnalysisMetric, weight: int, most: int) -> int | None:
+def _ticks_to_pass(plan: Plan, metric: AnalysisMetric, weight: int, most: int, *, mirror: int = 0) -> int | None:
     rate = plan.traffic.streams[metric.name].rate
-    return forecast.ticks_to_pass(step_plan(plan, metric, weight), baseline_rate=rate, most_ticks=most)
+    return forecast.ticks_to_pass(step_plan(plan, metric, weight, mirror=mirror), baseline_rate=rate, most_ticks=most)
 
 
 def _eased(metric: AnalysisMetric, factor: float) -> tuple[str, AnalysisMetric] | None:

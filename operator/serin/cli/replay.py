@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         say_json(as_json(replay))
     else:
         say(as_text(replay))
-    return FINE if replay.ending.decision is Decision.PROMOTED else FOUND
+    return FINE if replay.ending.decision in {Decision.PROMOTED, Decision.COMPARED} else FOUND
 
 
 def _replay(options: argparse.Namespace, target: Target, start: datetime, end: datetime) -> Replay:

@@ -57,7 +57,7 @@ def _steps(simulation: Simulation) -> str:
     rows = [
         (
             _step(leg.stage),
-            f"{leg.stage.weight}%",
+            f"{leg.stage.mirror}% copied" if leg.stage.mirror else f"{leg.stage.weight}%",
             str(leg.stage.kind),
             NONE if leg.stage.hold is None else format_duration(leg.stage.hold),
             _span(leg.until - leg.since),
@@ -102,6 +102,8 @@ def _found(one: Regression) -> str:
         return _span(one.found_after)
     if one.tolerated:
         return "tolerated"
+    if one.decision is Decision.COMPARED:
+        return "not found"
     return "promoted" if one.decision is Decision.PROMOTED else "not promoted"
 
 
@@ -175,6 +177,7 @@ def as_json(told: Told) -> dict[str, Any]:
                 "block": leg.stage.block,
                 "kind": str(leg.stage.kind),
                 "weight": leg.stage.weight,
+                "mirror": leg.stage.mirror,
                 "holdSeconds": None if leg.stage.hold is None else leg.stage.hold.total_seconds(),
                 "seconds": (leg.until - leg.since).total_seconds(),
                 "ticks": leg.ticks,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from serin.api.spec import AnalysisMetric, MetricKind
-from serin.api.status import StepKind
 from serin.cli.chance import Leg, Passed, Plan, Run, Traffic, Worse, run, typical
 from serin.cli.course import Decision
 from serin.cli.problems import UnusableInputError
@@ -166,8 +165,8 @@ def _regression(plan: Plan, metric: AnalysisMetric, rise: float, runs: Sequence[
 
 def _smallest(plan: Plan, metric: AnalysisMetric, healthy: Run) -> Smallest | None:
     """By the step that tells the most of a difference."""
-    judged = [leg for leg in healthy.legs if leg.stage.kind is not StepKind.PAUSE]
-    best = max(judged, key=lambda leg: leg.ticks * leg.stage.weight * (100 - leg.stage.weight), default=None)
+    judged = [leg for leg in healthy.legs if leg.stage.is_judged]
+    best = max(judged, key=lambda leg: leg.ticks * leg.stage.reaches * (100 - leg.stage.weight), default=None)
     if best is None:
         return None
     rise = _smallest_rise(plan, metric, best)
@@ -176,7 +175,7 @@ def _smallest(plan: Plan, metric: AnalysisMetric, healthy: Run) -> Smallest | No
 
 def _smallest_rise(plan: Plan, metric: AnalysisMetric, leg: Leg) -> float | None:
     rate = plan.traffic.streams[metric.name].rate
-    of = step_plan(plan, metric, leg.stage.weight)
+    of = step_plan(plan, metric, leg.stage.weight, mirror=leg.stage.mirror)
     found = forecast.smallest_regression(of, baseline_rate=rate, within_ticks=leg.ticks)
     return None if found is None else found - rate
 
@@ -188,9 +187,9 @@ def by_step(plan: Plan, healthy: Run) -> tuple[StepForecast, ...]:
     for metric in plan.analysis.metrics:
         stream = plan.traffic.streams[metric.name]
         for leg in healthy.legs:
-            if leg.stage.kind is StepKind.PAUSE or not leg.ticks:
+            if not leg.stage.is_judged or not leg.ticks:
                 continue
-            of = step_plan(plan, metric, leg.stage.weight)
+            of = step_plan(plan, metric, leg.stage.weight, mirror=leg.stage.mirror)
             found = tuple(
                 (rise, _ticks_to_fail(of, stream.rate, min(1.0, stream.rate + rise), leg.ticks)) for rise in RISES
             )
@@ -200,7 +199,7 @@ def by_step(plan: Plan, healthy: Run) -> tuple[StepForecast, ...]:
                     step=leg.stage.step,
                     weight=leg.stage.weight,
                     ticks=leg.ticks,
-                    events=stream.events * seconds * leg.stage.weight / 100 * leg.ticks,
+                    events=stream.events * seconds * leg.stage.reaches / 100 * leg.ticks,
                     passes=forecast.ticks_to_pass(of, baseline_rate=stream.rate, most_ticks=leg.ticks),
                     found=found,
                     smallest=_smallest_rise(plan, metric, leg),
@@ -209,11 +208,11 @@ def by_step(plan: Plan, healthy: Run) -> tuple[StepForecast, ...]:
     return tuple(forecasts)
 
 
-def step_plan(plan: Plan, metric: AnalysisMetric, weight: int) -> forecast.Plan:
-    """One metric at one weight."""
+def step_plan(plan: Plan, metric: AnalysisMetric, weight: int, *, mirror: int = 0) -> forecast.Plan:
+    """One metric at one weight, and with copies of so many percent of the requests."""
     events = plan.traffic.streams[metric.name].events * plan.analysis.interval.total_seconds()
     analysis = plan.analysis.model_copy(update={"metrics": (metric,)})
-    return forecast.Plan(metric, analysis, plan.budget, events * weight / 100, events * (1 - weight / 100))
+    return forecast.Plan(metric, analysis, plan.budget, events * (weight + mirror) / 100, events * (1 - weight / 100))
 
 
 def _ticks_to_fail(of: forecast.Plan, baseline: float, candidate: float, most: int) -> int | None:

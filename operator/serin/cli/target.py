@@ -46,8 +46,8 @@ def read_target(files: Sequence[str], *, namespace: str | None = None) -> Target
     target = target_of(document, ModelDeploymentSpec.model_validate(document.content["spec"]), namespace=namespace)
     if target is None:
         raise UnusableInputError(
-            f"{document.title} has no spec.analysis, so its rollouts are not judged and there is nothing to try: "
-            "write spec.traffic and spec.analysis"
+            f"{document.title} has no spec.analysis, or no step in which anything can be judged, so its rollouts are "
+            "not judged and there is nothing to try: write spec.traffic and spec.analysis"
         )
     return target
 
@@ -55,7 +55,7 @@ def read_target(files: Sequence[str], *, namespace: str | None = None) -> Target
 def target_of(document: Document, spec: ModelDeploymentSpec, *, namespace: str | None = None) -> Target | None:
     """A valid ModelDeployment; None if its rollouts are not judged."""
     plan = schedule(spec)
-    if spec.analysis is None or plan is None:
+    if spec.analysis is None or plan is None or not any(stage.is_judged for stage in plan.stages):
         return None
     metadata = document.content["metadata"]
     return Target(
