@@ -14,7 +14,7 @@ from serin.api.action import ActionName, RolloutActionSpec
 from serin.api.autoscaling import Autoscaling
 from serin.api.children import Owner, revision_in, revision_name
 from serin.api.spec import ModelDeploymentSpec
-from serin.api.status import AnalysisStatus, MetricStatus, ModelDeploymentStatus, Phase, Verdict
+from serin.api.status import AnalysisStatus, MetricStatus, ModelDeploymentStatus, Phase, StepKind, Verdict
 from serin.rollout import plan
 from serin.rollout.actions import (
     Action,
@@ -297,7 +297,8 @@ class Simulator:
         step = self.status.step
         if self.verdict is None or self.status.candidate is None or step is None:
             return None
-        if not self.status.weight and not step.mirror:
+        has_audience = step.kind is StepKind.TEST and self.previewed() is not None
+        if not self.status.weight and not step.mirror and not has_audience:
             return None
         analysis = AnalysisStatus(
             revision=self.status.candidate,

@@ -1,16 +1,19 @@
 """An A/B test lasts until the evidence decides or its time is over; who did not win leaves, and failed nothing."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from rollout.simulator import ANALYSIS, Simulator, phase_of, roll_out
+from rollout.simulator import ANALYSIS, Simulator, phase_of, roll_out, service_of
 from serin.api.ab_test_status import ABTestDecision, ABTestStatus
 from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import MetricStatus, Outcome, Phase, StepKind, Verdict
 from serin.rollout.schedule import schedule
+from serin.traffic.routing import Audience, Stickiness
 
 HOUR = 3600.0
+AUDIENCE = {"headers": {"X-Group": "b"}}
 GOAL = {"metric": "error-rate", "minimumEffect": {"absolute": "1%"}}
 WITHIN = (MetricStatus(name="error-rate", verdict=Verdict.CONTINUE, reason="", message="", limit=0.02, estimate=0.01),)
 
@@ -176,6 +179,44 @@ def test_the_watch_after_it_has_its_own_time(healthy: Simulator) -> None:
     assert healthy.status.step.kind is StepKind.WATCH
     healthy.pass_time(HOUR)
     assert healthy.stable == candidate
+
+
+def test_an_audience_gets_the_candidate_and_nobody_else(healthy: Simulator) -> None:
+    candidate = begin(healthy, **comparison(audience=AUDIENCE, weight=30))
+    assert healthy.split == {healthy.stable: 100, candidate: 0}
+    assert healthy.routing().audiences == (Audience(service_of(candidate), {"x-group": "b"}),)
+    assert healthy.pods[candidate] == 2, "for the share that is expected of it"
+    assert "A/B test with an audience" in healthy.status.message
+    decided(healthy, ABTestDecision.WON, Verdict.PASS)
+    assert healthy.stable == candidate
+    assert healthy.routing().audiences == ()
+
+
+def test_an_audience_that_did_not_find_it_better_is_back_with_stable_in_one_write(healthy: Simulator) -> None:
+    candidate = begin(healthy, **comparison(audience=AUDIENCE))
+    generation = healthy.route_generation
+    decided(healthy, ABTestDecision.NO_IMPROVEMENT)
+    assert (healthy.previewed(), healthy.route_generation) == (None, generation + 1)
+    healthy.pass_time(60)
+    assert candidate not in healthy.pods
+    assert phase_of(healthy) is Phase.HEALTHY
+
+
+def test_the_time_of_an_audience_begins_when_the_route_leads_it(healthy: Simulator) -> None:
+    healthy.pod_seconds = 30
+    begin(healthy, **comparison(audience=AUDIENCE))
+    assert healthy.status.step is None or healthy.status.step.since is None
+    healthy.pass_time(31)
+    assert healthy.previewed() is not None
+    assert healthy.status.step is not None
+    assert healthy.status.step.since is not None
+
+
+def test_users_stay_with_a_version_while_it_lasts(healthy: Simulator) -> None:
+    begin(healthy, **comparison(stickiness={"maxAge": "24h"}))
+    assert healthy.routing().stickiness == Stickiness("serin-fraud", timedelta(hours=24))
+    decided(healthy, ABTestDecision.WON, Verdict.PASS)
+    assert healthy.routing().stickiness is None
 
 
 def test_an_edit_starts_it_anew(healthy: Simulator) -> None:

@@ -132,7 +132,6 @@ def _shadow(how: Shadow, watch: timedelta) -> Schedule:
     return _with_watch(stages, watch, digest(how))
 
 
-@lru_cache(maxsize=1024)
 def _ab_test(how: ABTest, watch: timedelta) -> Schedule:
     return _with_watch(ab_test_stages(how), watch, digest(how))
 
