@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cli.manifest import canary, write
 from serin.cli.main import main
 
+EXPLAINED = Path(__file__).parent / "explained.yaml"
 QUERY = 'sum(increase(x_total{revision="$revision"}[$window]))'
 SALES = {"name": "sales", "ratio": {"good": QUERY, "total": QUERY}, "delta": "2%"}
 ERRORS = {"name": "error-rate", "maxIncrease": {"absolute": "0.5%"}}
@@ -100,3 +102,20 @@ def test_few_ticks_and_very_many_are_told(tmp_path: Path, capsys: pytest.Capture
     manifest = ab_test({"absolute": "1%"}, maxDuration="1000h")
     _, text = run("simulate", manifest, tmp_path, capsys, "--requests", "1/s")
     assert "Its 60,000 ticks are read again after each restart of the operator" in text
+
+
+def test_a_test_under_way_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = yaml.safe_load(EXPLAINED.read_text())
+    manifest["status"]["analysis"]["test"] = {
+        "metric": "sales",
+        "message": "The candidate leads: 5% of the candidate's 900 events",
+        "won": "0.41",
+        "lost": "0.00",
+        "noImprovement": "0.10",
+        "needs": "about 300 more of the candidate's events",
+    }
+    _, text = run("explain", manifest, tmp_path, capsys)
+    assert (
+        "A/B test of sales: undecided (Won 0.41, Lost 0.00, NoImprovement 0.10). The candidate leads: 5% of the"
+        " candidate's 900 events; needs about 300 more of the candidate's events" in text
+    )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from serin.api.ab_test_status import ABTestStatus
 from serin.api.base import format_duration
 from serin.api.status import (
     AnalysisStatus,
@@ -125,7 +126,16 @@ def _analysis(analysis: AnalysisStatus) -> str:
         for metric in analysis.metrics
     ]
     listed = f"\n{table(('METRIC', 'VERDICT', 'WHAT IT SAYS'), rows)}" if rows else ""
-    return f"{head}{analysis.message}{listed}"
+    return f"{head}{analysis.message}{listed}{_test(analysis.test) if analysis.test is not None else ''}"
+
+
+def _test(test: ABTestStatus) -> str:
+    """How an A/B test stands, and how much of the evidence for each end is there."""
+    decision = test.decision.value if test.decision is not None else "undecided"
+    parts = (("Won", test.won), ("Lost", test.lost), ("NoImprovement", test.no_improvement))
+    evidence = ", ".join(f"{name} {share}" for name, share in parts if share is not None)
+    needs = f"; needs {test.needs}" if test.needs else ""
+    return f"\nA/B test of {test.metric}: {decision} ({evidence}). {test.message}{needs}"
 
 
 def _worries(status: ModelDeploymentStatus) -> list[Condition]:
