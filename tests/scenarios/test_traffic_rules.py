@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import requests
@@ -49,7 +50,7 @@ def users(stage: Stage, count: int) -> Iterator[list[User]]:
             user.session.close()
 
 
-def preview(version: str, **spec: object) -> Object:
+def preview(version: str, **spec: Any) -> Object:
     strategy = {"preview": {"headers": PREVIEW}, "canary": {"steps": WAITING}}
     return model(version, replicas=1, strategy=strategy, **spec)
 
