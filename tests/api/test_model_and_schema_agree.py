@@ -41,9 +41,32 @@ LABEL_MAP = st.dictionaries(st.sampled_from(["queue", "app"]), mostly(st.just("o
 RISING = st.lists(st.integers(min_value=1, max_value=100), min_size=1, max_size=5).map(
     lambda weights: [{"weight": weight} for weight in sorted(weights)]
 )
+GOAL = part(
+    {
+        "metric": mostly(st.sampled_from(["error-rate", "latency", "sales"]), "accuracy", "Sales", ""),
+        "minimumEffect": part({}, {"absolute": SHARES, "relative": SHARES}),
+    },
+    {
+        "significance": mostly(
+            st.sampled_from(["0.05", "1%", "0.5", "49.9%", "50.0%"]), "0.51", "51%", "0", "0.0", 0.1
+        ),
+        "power": mostly(st.sampled_from(["0.8", "50%", "0.5", "99.9%"]), "0.49", "1", "100%", "9%", 0.8),
+    },
+)
+AB_TEST = part(
+    {"goal": GOAL},
+    {
+        "weight": mostly(st.integers(min_value=1, max_value=99), 0, 100, "50"),
+        "stickiness": part({}, {"maxAge": DURATIONS}),
+        "maxDuration": DURATIONS,
+        "winner": mostly(st.sampled_from(["Promote", "Keep"]), "Discard"),
+    },
+)
 STRATEGY = part(
     {},
     {
+        "type": mostly(st.sampled_from(["Canary", "ABTest"]), "Test"),
+        "abTest": AB_TEST,
         "canary": part({}, {"steps": st.one_of(RISING, st.lists(STEP, max_size=5))}),
         "capacity": mostly(st.sampled_from(["Surge", "Rebalance"]), "Recreate"),
         "maxSurgeReplicas": mostly(st.integers(min_value=1, max_value=9), 0, 10_001, "1"),
@@ -232,7 +255,19 @@ AUTOSCALING = st.one_of(
     part(LIMITS, SHORT_FORM | LONG_FORM),
 )
 PARENTS = st.lists(part({"name": NAMES}, {"namespace": NAMES}), max_size=2)
+HOSTS = st.lists(mostly(st.sampled_from(["fraud", "*", "*.example.com"]), "https://a.b", "a_b", ""), max_size=2)
+GATEWAYS = st.lists(mostly(st.sampled_from(["mesh", "infra/public"]), "a/b/c", "A", ""), max_size=2)
 TRAFFIC = st.one_of(
+    part(
+        {},
+        {
+            "istio": part({"hosts": HOSTS}, {"gateways": GATEWAYS}),
+            "traefik": st.just({}),
+            "replicas": st.just({}),
+            "metrics": mostly(st.sampled_from(["istio", "linkerd"]), "Istio", ""),
+        },
+    ),
+    part({"replicas": st.just({})}, {"metrics": st.just("linkerd")}),
     st.just({"gatewayAPI": {"httpRoute": {"name": "fraud"}}}),
     part(
         {

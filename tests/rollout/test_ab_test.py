@@ -219,6 +219,18 @@ def test_users_stay_with_a_version_while_it_lasts(healthy: Simulator) -> None:
     assert healthy.routing().stickiness is None
 
 
+def test_more_time_and_another_fate_of_the_winner_start_nothing_anew(healthy: Simulator) -> None:
+    candidate = begin(healthy, **comparison(winner="Keep"))
+    decided(healthy, ABTestDecision.WON, Verdict.PASS)
+    before = healthy.status.step
+    healthy.apply({**healthy.spec, **comparison(winner="Keep", maxDuration="48h")})
+    assert healthy.status.step is not None
+    assert before is not None
+    assert healthy.status.step.since == before.since
+    healthy.apply({**healthy.spec, **comparison(winner="Promote", maxDuration="48h")})
+    assert healthy.stable == candidate
+
+
 def test_an_edit_starts_it_anew(healthy: Simulator) -> None:
     begin(healthy)
     before = healthy.status.step

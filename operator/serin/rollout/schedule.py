@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
+from serin.api.ab_test import Winner
 from serin.api.spec import ABTest, Afterwards, BlueGreen, ModelDeploymentSpec, Shadow, Step, Strategy, StrategyType
 from serin.api.status import StepKind, StepStatus
 from serin.rollout.stages import (
@@ -133,7 +134,9 @@ def _shadow(how: Shadow, watch: timedelta) -> Schedule:
 
 
 def _ab_test(how: ABTest, watch: timedelta) -> Schedule:
-    return _with_watch(ab_test_stages(how), watch, digest(how))
+    """Who gives it more time, or decides otherwise what comes of a winner, asks for no other comparison."""
+    compared = how.model_copy(update={"max_duration": NO_TIME, "winner": Winner.KEEP})
+    return _with_watch(ab_test_stages(how), watch, digest(compared))
 
 
 def _with_watch(stages: list[Stage], watch: timedelta, plan: str) -> Schedule:
