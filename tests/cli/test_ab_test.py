@@ -104,6 +104,14 @@ def test_few_ticks_and_very_many_are_told(tmp_path: Path, capsys: pytest.Capture
     assert "Its 60,000 ticks are read again after each restart of the operator" in text
 
 
+def test_it_is_not_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    times = ("--start", "2026-01-31T12:00:00Z", "--end", "2026-01-31T13:00:00Z")
+    arguments = ("--candidate", "b", "--stable", "a", "--prometheus", "http://127.0.0.1:9", *times)
+    file = write(tmp_path / "md.yaml", ab_test({"absolute": "1%"}))
+    assert main(["replay", "-f", file, *arguments]) == 2
+    assert "is an A/B test, which is not replayed" in capsys.readouterr().err
+
+
 def test_a_test_under_way_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = yaml.safe_load(EXPLAINED.read_text())
     manifest["status"]["analysis"]["test"] = {

@@ -84,6 +84,11 @@ def run(options: argparse.Namespace) -> int:
         raise UnusableInputError("--candidate and --stable are the same revision: there is nothing to compare")
     plots = _plots(options.plots)
     target = read_target(options.files, namespace=options.namespace)
+    if options.weight is None and target.spec.strategy and target.spec.strategy.ab_test:
+        raise UnusableInputError(
+            f"{target.document.title} is an A/B test, which is not replayed: serin simulate tells what it takes; with "
+            "--weight its analysis is tried on the past, for harm"
+        )
     replay = _replay(options, target, start, end)
     for file in plots:
         draw(replay, file, title=f"{target.namespace}/{target.name}: {options.candidate} against {options.stable}")
