@@ -85,6 +85,7 @@ def test_without_copies_the_hold_is_a_time_and_no_data_are_waited_for(healthy: S
     new = roll_out(healthy, **blue_green())
     healthy.pass_time(299)
     assert (kind_of(healthy), healthy.split[new], healthy.mirrored()) == (StepKind.PREVIEW, 0, (None, 0))
+    assert healthy.workloads[new].ready == 4
     healthy.pass_time(1)
     assert (kind_of(healthy), healthy.split[new]) == (StepKind.WATCH, 100)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from rollout.simulator import Simulator
-from rollout.test_invariants import STEPS, RolloutMachine
+from rollout.test_invariants import STRATEGIES, RolloutMachine
 from serin.api.spec import ModelDeploymentSpec
 from serin.api.status import Phase, Role, Verdict
 from serin.rollout.capacity import is_rebalancing, whole_of
@@ -89,7 +89,7 @@ class CapacityMachine(RolloutMachine):
 
     @initialize()
     def deploy(self) -> None:
-        self.version, self.steps, self.replicas, self.paused, self.analyzed = "1.0.0", STEPS[0], 4, False, False
+        self.version, self.strategy, self.replicas, self.paused, self.analyzed = "1.0.0", STRATEGIES[0], 4, False, False
         self.mode: dict[str, Any] = {}
         self.autoscaled = False
         self.world: _Crowded = _Crowded(spec=self.spec(), pod_seconds=15)
@@ -97,7 +97,8 @@ class CapacityMachine(RolloutMachine):
 
     def spec(self) -> dict[str, Any]:
         spec = super().spec()
-        spec["strategy"] |= self.mode
+        if "canary" in spec["strategy"]:
+            spec["strategy"] |= self.mode
         if self.autoscaled:
             del spec["replicas"]
             spec["autoscaling"] = {"minReplicas": 1, "maxReplicas": 9}
@@ -144,7 +145,7 @@ class CapacityMachine(RolloutMachine):
         world.gpus, world.accept_routes, world.verdict, self.paused = None, True, Verdict.PASS, False
         world.broken_images.clear()
         world.accept()
-        self.steps = STEPS[0]
+        self.strategy = STRATEGIES[0]
         self.apply()
         world.ask("resume")
         for _ in range(4):

@@ -7,16 +7,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from rollout.simulator import ANALYSIS, Simulator, manifest
+from rollout.simulator import ANALYSIS, Simulator, manifest, service_of
 from serin.api.status import Phase, Role, Verdict
 from serin.scaling.capacity import pods_for
 
 VERSIONS = ("1.0.0", "2.0.0", "3.0.0", "4.0.0")
-STEPS = (
-    [{"weight": 10, "hold": "30s"}, {"weight": 50, "hold": "30s"}],
-    [{"weight": 5}, {"pause": {}}, {"weight": 80, "hold": "10s"}],
-    [{"ramp": {"from": 1, "to": 90, "over": "2m"}}],
-    [{"weight": 100, "hold": "1m"}],
+PREVIEW = {"preview": {"headers": {"X-Preview": "true"}}}
+SHADOW = {"type": "Shadow", "shadow": {"duration": "30s"}}
+STRATEGIES: tuple[dict[str, Any], ...] = (
+    {"canary": {"steps": [{"weight": 10, "hold": "30s"}, {"weight": 50, "hold": "30s"}]}},
+    {"canary": {"steps": [{"weight": 5}, {"pause": {}}, {"weight": 80, "hold": "10s"}], "stickiness": {}}},
+    {"canary": {"steps": [{"ramp": {"from": 1, "to": 90, "over": "2m"}}]}, **PREVIEW},
+    {"canary": {"steps": [{"weight": 100, "hold": "1m"}]}},
+    {"type": "BlueGreen", "blueGreen": {"mirror": 100, "hold": "30s"}, **PREVIEW},
+    {"type": "BlueGreen", "blueGreen": {"promotion": "Manual", "hold": "5s"}},
+    SHADOW,
+    {"type": "Shadow", "shadow": {"duration": "30s", "then": "Promote"}},
 )
 
 
@@ -27,7 +33,7 @@ class RolloutMachine(RuleBasedStateMachine):
 
     @initialize()
     def deploy(self) -> None:
-        self.version, self.steps, self.replicas, self.paused, self.analyzed = "1.0.0", STEPS[0], 4, False, False
+        self.version, self.strategy, self.replicas, self.paused, self.analyzed = "1.0.0", STRATEGIES[0], 4, False, False
         self.world = _Watched(spec=self.spec())
         self.world.settle()
 
@@ -36,7 +42,7 @@ class RolloutMachine(RuleBasedStateMachine):
             self.version,
             replicas=self.replicas,
             paused=self.paused,
-            strategy={"canary": {"steps": self.steps}},
+            strategy=dict(self.strategy),
             analysis=ANALYSIS if self.analyzed else None,
         )
 
@@ -48,13 +54,13 @@ class RolloutMachine(RuleBasedStateMachine):
         self.version = version
         self.apply()
 
-    @rule(steps=st.sampled_from(STEPS))
-    def edit_steps(self, steps: list[dict[str, Any]]) -> None:
+    @rule(strategy=st.sampled_from(STRATEGIES))
+    def edit_strategy(self, strategy: dict[str, Any]) -> None:
         before = self.world.status.weight or 0
-        self.steps, self.world.spec = steps, {**self.world.spec, "strategy": {"canary": {"steps": steps}}}
+        self.strategy, self.world.spec = strategy, {**self.world.spec, "strategy": strategy}
         decided = self.world.step()
         if decided.status.phase is not Phase.PROMOTING:
-            assert (decided.status.weight or 0) <= before, "an edit of the steps raised the weight"
+            assert (decided.status.weight or 0) <= before, "an edit of the strategy raised the weight"
         self.world.settle()
 
     @rule(replicas=st.sampled_from([0, 1, 3, 4, 8]))
@@ -152,6 +158,15 @@ class RolloutMachine(RuleBasedStateMachine):
         assert not {"Promoted", "RolledBack"} <= true
 
     @invariant()
+    def nobody_is_led_to_who_lost_its_part(self) -> None:
+        routing, status = self.world.routing(), self.world.status
+        shown = {audience.service for audience in routing.audiences} | (
+            {routing.mirror.service} if routing.mirror else set()
+        )
+        assert shown <= {service_of(status.candidate)}
+        assert not shown or status.phase is not Phase.ROLLING_BACK
+
+    @invariant()
     def what_is_at_rest_asks_for_nothing(self) -> None:
         before = self.world.status
         decided = self.world.step()
@@ -164,7 +179,12 @@ class _Watched(Simulator):
 
     def step(self) -> Any:
         before, ready = self.status, {name: item.ready for name, item in self.workloads.items()}
+        led = self._led()
         decided = super().step()
+        if before.revisions:
+            for revision in self._led() - led:
+                assert ready.get(revision, 0) > 0, f"{revision} was previewed, or got copies, without a pod"
+        self._check_shadow(before, decided.status)
         self._check_capacity(before, decided.status, ready)
         self._check_failures(before, decided.status)
         return decided
@@ -178,6 +198,16 @@ class _Watched(Simulator):
             if given > had and entry.role is Role.CANDIDATE and not recovered:
                 needed = pods_for(self.spec["replicas"], given)
                 assert ready.get(entry.revision, 0) >= needed, f"{entry.revision} got {given} % with too few pods"
+
+    def _led(self) -> set[str]:
+        """Who gets requests beside its weight."""
+        return {revision for revision in (self.previewed(), self.mirrored()[0]) if revision is not None}
+
+    def _check_shadow(self, before: Any, after: Any) -> None:
+        """A shadow that leaves has no request of a user's, unless somebody promotes it."""
+        if self.spec["strategy"] == SHADOW and before.revisions and after.candidate == before.candidate:
+            given, had = after.weight or 0, before.weight or 0
+            assert given <= had or after.phase is Phase.PROMOTING, "a shadow got requests of users"
 
     def _check_failures(self, before: Any, after: Any) -> None:
         """Nothing but a failed analysis is told as one: missing data least of all."""

@@ -29,7 +29,7 @@ def test_a_good_version_is_previewed_judged_switched_to_and_back_without_a_lost_
         back = stage.resource_version
         stage.apply(model("1.0.0", analysis=WATCHED, strategy=BLUE_GREEN))
         status = stage.until_phase("Healthy", version="1.0.0")
-        assert stage.weights("1.0.0", back) == [0, 100]
+        assert stage.weights("1.0.0", back) == [100]
         eventually(lambda: load.answers[-1].version == "1.0.0", what="answers of the version before")
     assert status["history"][0]["outcome"] == "Restored"
     assert not load.lost
