@@ -140,7 +140,7 @@ class Comparison:
         bets = {
             decision: tuple(
                 bet
-                + tempered(
+                + _tempered(
                     log_growth(claim, candidate, stable, excess=multiple * effect, rate=self.rate),
                     tempers,
                     cap(terms.threshold(decision), len(MULTIPLES), terms.confirm),
@@ -158,7 +158,7 @@ class Comparison:
         return after if self.decision is not None else replace(after, decision=_decided(after, terms))
 
 
-def tempered(growth: float, tempers: Sequence[float], most: float) -> float:
+def _tempered(growth: float, tempers: Sequence[float], most: float) -> float:
     """What a tick adds at most: by the dispersion before and after it, whichever says less, and never above the cap."""
     return min(*(growth / temper for temper in tempers), most)
 

@@ -76,11 +76,11 @@ def _sentence(state: Comparison, terms: ABTestTerms) -> str:
         f"{leads}: {percent(state.candidate.share)} of the candidate's {number(state.candidate.total)} events, "
         f"{percent(state.stable.share)} of stable's {number(state.stable.total)} ({points(state.difference)}, "
         f"{percent(1.0 - terms.significance)} interval {points(low)} to {points(high)}; {wanted} are better, "
-        f"{sought(state, terms)} are sought)"
+        f"{_sought(state, terms)} are sought)"
     )
 
 
-def sought(state: Comparison, terms: ABTestTerms) -> str:
+def _sought(state: Comparison, terms: ABTestTerms) -> str:
     """The smallest effect that is worth finding, at stable's share as it is known."""
     effect = terms.effect(state.stable.share)
     return points(effect if terms.higher_is_better else -effect)
@@ -98,7 +98,7 @@ def _needs(state: Comparison, terms: ABTestTerms, planned: float | None) -> str 
     ends = {decision: found for decision in ABTestDecision if (found := _events_until(decision, state, terms))}
     if ends:
         decision = min(ends, key=lambda one: ends[one])
-        end = _ENDS[decision].format(sought=sought(state, terms))
+        end = _ENDS[decision].format(sought=_sought(state, terms))
         return f"{about(ends[decision])} more of the candidate's events until {end}, if it goes on like this"
     left = 0.0 if planned is None else planned - state.candidate.total
     return f"{about(left)} more of the candidate's events by the plan" if left > 0 else None

@@ -32,11 +32,6 @@ class Claim:
     slope: float = 1.0
     shift: float = 0.0
 
-    def excess(self, candidate: float, stable: float) -> float:
-        """By how much it is true of these shares; negative if it is not."""
-        distance = candidate - self.slope * stable - self.shift
-        return distance if self.above else -distance
-
 
 def log_growth(claim: Claim, candidate: Counts, stable: Counts, *, excess: float, rate: float) -> float:
     """What a tick adds to the log of the evidence for a claim. Both versions must have events.
