@@ -65,6 +65,8 @@ def test_the_operator_may_do_what_it_needs(role: Kubectl) -> None:
         ("create", "deployments.apps"),
         ("delete", "configmaps"),
         ("patch", "httproutes.gateway.networking.k8s.io"),
+        ("create", "virtualservices.networking.istio.io"),
+        ("delete", "traefikservices.traefik.io"),
         ("list", "pods.metrics.k8s.io"),
         ("get", "pods.custom.metrics.k8s.io"),
         ("list", "queue-length.external.metrics.k8s.io"),
