@@ -82,13 +82,38 @@ class GatewayAPITraffic(Model):
     )
 
 
-class IstioTraffic(Model):
-    """Traffic by Istio: Serin makes a VirtualService."""
+class VirtualServiceReference(Model):
+    """A user's own VirtualService: Serin edits weights in the place of one destination, and gives it back."""
 
-    hosts: Annotated[tuple[MeshHostName, ...], Field(min_length=1, max_length=16)]
-    """The hosts of the VirtualService: host names, or names of Services in the mesh."""
+    name: ObjectName
+    """The VirtualService's name, in the ModelDeployment's namespace."""
+    backend: LabelName | None = None
+    """The Service whose place revisions take; the ModelDeployment's name unless given."""
+
+
+class IstioTraffic(Model):
+    """Traffic by Istio: a VirtualService of the user's own, or one that Serin makes."""
+
+    virtual_service: VirtualServiceReference | None = None
+    """An existing VirtualService."""
+    hosts: Annotated[tuple[MeshHostName, ...], Field(min_length=1, max_length=16)] | None = None
+    """The hosts of the VirtualService that Serin makes: host names, or names of Services in the mesh."""
     gateways: Annotated[tuple[MeshGatewayName, ...], Field(min_length=1, max_length=8)] | None = None
     """Istio's Gateways that it is for, and `mesh` for the sidecars; the sidecars alone unless given."""
+
+    rules = (
+        Rule(
+            "has(self.virtualService) != has(self.hosts)",
+            lambda traffic: (traffic.virtual_service is None) != (traffic.hosts is None),
+            "set exactly one of virtualService (one of your own) and hosts (Serin makes the VirtualService)",
+        ),
+        Rule(
+            "!has(self.gateways) || !has(self.virtualService)",
+            lambda traffic: traffic.gateways is None or traffic.virtual_service is None,
+            "gateways belong to a VirtualService that Serin makes: leave them out, and set them in your own",
+            field=".gateways",
+        ),
+    )
 
 
 class TraefikTraffic(Model):

@@ -1,4 +1,4 @@
-"""Istio: weights in a VirtualService that Serin makes.
+"""Istio: weights in a VirtualService, one that Serin makes or one of the user's own.
 
 Nobody confirms that a VirtualService was taken up: istiod hands it to the proxies within a second. That the split is
 real is seen in the metrics.
@@ -8,14 +8,17 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
+from serin.api.children import REVISION_PORT
 from serin.api.compare import has
 from serin.api.names import MODEL_LABEL
 from serin.api.spec import IstioTraffic
-from serin.traffic import virtual_service
+from serin.traffic import route_problems, user_route
 from serin.traffic.acceptance import Acceptance, AcceptanceState
-from serin.traffic.made_only import cannot_give_back, edit_route, give_back, is_own, problems
-from serin.traffic.provider import Claim, Route
+from serin.traffic.additions import divided, make, read
+from serin.traffic.istio_rules import VirtualServiceRules
+from serin.traffic.provider import Claim, JSONPatch, Route
 from serin.traffic.routing import Routing
+from serin.traffic.user_route import Taking
 
 __all__ = [
     "API_VERSION",
@@ -38,16 +41,23 @@ __all__ = [
 
 API_VERSION = "networking.istio.io/v1"
 KIND = "VirtualService"
-FIELD: str | None = None
+FIELD: str | None = VirtualServiceRules.FIELD
 WEIGHTS = ".spec.http[].route"
 
+_RULES = VirtualServiceRules()
 _MESH = "mesh"
 """What Istio takes where no gateways are written."""
 
 
 def route_name(claim: Claim) -> str:
-    """The VirtualService bears the ModelDeployment's name."""
-    return claim.owner.name
+    """The user's own VirtualService, or one that bears the ModelDeployment's name."""
+    own = _asked(claim).virtual_service
+    return own.name if own else claim.owner.name
+
+
+def is_own(claim: Claim) -> bool:
+    """Whether the user names a VirtualService."""
+    return _asked(claim).virtual_service is not None
 
 
 def make_route(claim: Claim, routing: Routing) -> dict[str, Any]:
@@ -56,14 +66,18 @@ def make_route(claim: Claim, routing: Routing) -> dict[str, Any]:
     The gateways are written even where Istio would take them so, which takes old ones away.
     """
     asked, owner = _asked(claim), claim.owner
+    entries = [
+        {"destination": {"host": service, "port": {"number": REVISION_PORT}}, "weight": weight}
+        for service, weight in sorted(routing.split.items())
+    ]
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": owner.metadata(owner.name, {MODEL_LABEL: owner.name}),
         "spec": {
-            "hosts": list(asked.hosts),
+            "hosts": list(asked.hosts or ()),
             "gateways": list(asked.gateways or (_MESH,)),
-            "http": virtual_service.render(owner.name, {"name": f"serin-{owner.name}"}, routing),
+            "http": make(_RULES, owner.namespace, {"name": f"serin-{owner.name}", "route": entries}, routing),
         },
     }
 
@@ -74,9 +88,28 @@ def is_as_made(route: Route, wanted: Route) -> bool:
 
 
 def read_routing(route: Route, services: Collection[str]) -> Routing | None:
-    """What it says of the revisions' Services; empty if the HTTP routes are not as Serin writes them."""
-    model = next((name.rpartition("-")[0] for name in services), "")
-    return virtual_service.read(model, route["spec"].get("http") or (), services)
+    """What it says of the revisions' Services; empty if the HTTP routes disagree, or are not as Serin writes them."""
+    return read(_RULES, route, services)
+
+
+def edit_route(route: Route, claim: Claim, routing: Routing) -> JSONPatch:
+    """The next patch on the way to a routing at every place of the destination."""
+    return user_route.edit(_RULES, route, _taking(claim), routing)
+
+
+def give_back(route: Route, model: str, *, patient: bool = True) -> JSONPatch:
+    """The next patch on the way back."""
+    return user_route.give_back(_RULES, route, model, patient=patient)
+
+
+def cannot_give_back(route: Route, model: str) -> str | None:
+    """What is not restored exactly, and what to do about it; None if all is well."""
+    return user_route.cannot_give_back(_RULES, route, model)
+
+
+def problems(route: Route, claim: Claim, routing: Routing) -> str | None:
+    """Why the revisions cannot take the destination's place, and what to do; None if they can."""
+    return route_problems.problems(_RULES, route, _taking(claim), claim.owner.name, routing)
 
 
 def acceptance(route: Route) -> Acceptance:
@@ -100,9 +133,14 @@ def accepted_at(route: Route) -> datetime | None:  # noqa: ARG001 - as every pro
 
 
 def backends(route: Route) -> Iterator[tuple[str, int]]:
-    """Each host in any of its HTTP routes, as it is written."""
-    for each in route["spec"].get("http") or ():
-        yield from virtual_service.destinations(each)
+    """Each Service of its namespace among which an HTTP route divides its requests, and its weight."""
+    return divided(_RULES, route)
+
+
+def _taking(claim: Claim) -> Taking:
+    """The Service whose place the revisions take."""
+    own = _asked(claim).virtual_service
+    return Taking((own.backend if own else None) or claim.owner.name, claim.port)
 
 
 def _asked(claim: Claim) -> IstioTraffic:
