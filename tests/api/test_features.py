@@ -9,7 +9,7 @@ from serin.api.features import FEATURES, LACKS, Feature, Need, feature_rules
 from serin.api.rules import Rule
 from serin.api.spec import Traffic
 from serin.api.traffic import PROVIDER_FIELDS, PROXY_PRESETS
-from serin.traffic.providers import PROVIDERS
+from serin.traffic.providers import GRPC, PROVIDERS
 
 GIVEN: dict[str, dict[str, Any]] = {
     "gatewayAPI": {"parentRefs": [{"name": "edge"}]},
@@ -37,7 +37,7 @@ def broken(feature: Feature, asking: Any) -> list[Rule]:
 
 def test_the_tables_have_a_row_for_each_provider() -> None:
     assert LACKS.keys() == FEATURES.keys() == PROVIDER_FIELDS.keys() == GIVEN.keys()
-    assert PROVIDERS.keys() == PROXY_PRESETS.keys() == PROVIDER_FIELDS.keys() - {"replicas"}
+    assert PROVIDERS.keys() - {GRPC} == PROXY_PRESETS.keys() == PROVIDER_FIELDS.keys() - {"replicas"}
 
 
 def test_every_provider_splits_by_weights() -> None:

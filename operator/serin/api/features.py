@@ -150,7 +150,7 @@ def _headers_of_audience(spec: Any) -> int:
 
 def feature_rules(needs: Iterable[Need]) -> tuple[Rule, ...]:
     """A rule of the spec for each need and each provider that cannot meet it."""
-    return tuple(rule for need in needs for rule in _rules_of(need))
+    return tuple(rule for need in needs for rule in (*_rules_of(need), *_rules_of_grpc(need)))
 
 
 def _rules_of(need: Need) -> Iterator[Rule]:
@@ -168,6 +168,23 @@ def _rules_of(need: Need) -> Iterator[Rule]:
                 f" {need.field.removeprefix('.')} out",
                 field=need.field,
             )
+
+
+def _rules_of_grpc(need: Need) -> Iterator[Rule]:
+    """What a GRPCRoute lacks, where an HTTPRoute of the same provider does not."""
+    if need.feature is Feature.STICKINESS:
+        yield Rule(
+            "!(self.?traffic.?gatewayAPI.?grpcRoute.hasValue()"
+            f" || self.?traffic.?gatewayAPI.?protocol.orValue('HTTP') == 'GRPC') || !({need.cel})",
+            partial(_may_by_grpc, need),
+            f"a GRPCRoute cannot {need.feature}: clients of gRPC keep no cookies. Leave"
+            f" {need.field.removeprefix('.')} out",
+            field=need.field,
+        )
+
+
+def _may_by_grpc(need: Need, spec: Any) -> bool:
+    return spec.traffic is None or not spec.traffic.is_grpc or not need.asks(spec)
 
 
 def _may(need: Need, provider: str, lack: Lack, spec: Any) -> bool:

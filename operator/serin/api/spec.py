@@ -42,9 +42,10 @@ from serin.api.template import PodTemplate
 from serin.api.traffic import (
     PROVIDERS_IN_WORDS,
     GatewayAPITraffic,
-    HTTPRouteReference,
     IstioTraffic,
     ParentReference,
+    RouteProtocol,
+    RouteReference,
     Traffic,
 )
 
@@ -63,7 +64,6 @@ __all__ = [
     "Divergence",
     "DriftOf",
     "GatewayAPITraffic",
-    "HTTPRouteReference",
     "IstioTraffic",
     "Lineage",
     "MaxIncrease",
@@ -83,6 +83,8 @@ __all__ = [
     "RampCurve",
     "Ratio",
     "Rollback",
+    "RouteProtocol",
+    "RouteReference",
     "ServicePort",
     "Shadow",
     "Step",

@@ -1,6 +1,7 @@
 """`spec.traffic`: how weights reach the model servers."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -48,38 +49,60 @@ class ParentReference(Model):
     """One listener of the Gateway; all of them unless given."""
 
 
-class HTTPRouteReference(Model):
-    """A user's own HTTPRoute: Serin edits weights in the place of one backend, and gives it back on deletion."""
+class RouteReference(Model):
+    """A user's own route: Serin edits weights in the place of one backend, and gives it back on deletion."""
 
     name: ObjectName
-    """The HTTPRoute's name, in the ModelDeployment's namespace."""
+    """The route's name, in the ModelDeployment's namespace."""
     backend: LabelName | None = None
     """The Service in `backendRefs` whose place revisions take; the ModelDeployment's name unless given."""
+
+
+class RouteProtocol(StrEnum):
+    """What a route carries that Serin makes."""
+
+    HTTP = "HTTP"
+    GRPC = "GRPC"
 
 
 class GatewayAPITraffic(Model):
     """Traffic by a Gateway API route: a route of the user's own, or one that Serin makes."""
 
-    http_route: HTTPRouteReference | None = None
-    """An existing route."""
+    http_route: RouteReference | None = None
+    """An existing HTTPRoute."""
+    grpc_route: RouteReference | None = None
+    """An existing GRPCRoute."""
     parent_refs: Annotated[tuple[ParentReference, ...], Field(min_length=1, max_length=8)] | None = None
     """The Gateways to which the route that Serin makes attaches."""
     hostnames: Annotated[tuple[HostName, ...], Field(max_length=16)] | None = None
     """The host names of the route that Serin makes; every host unless given."""
+    protocol: RouteProtocol = RouteProtocol.HTTP
+    """HTTP: Serin makes an HTTPRoute. GRPC: a GRPCRoute."""
 
     rules = (
         Rule(
-            "has(self.httpRoute) != has(self.parentRefs)",
-            lambda traffic: (traffic.http_route is None) != (traffic.parent_refs is None),
-            "set exactly one of httpRoute (a route of your own) and parentRefs (Serin makes the route)",
+            "[has(self.httpRoute), has(self.grpcRoute), has(self.parentRefs)].filter(given, given).size() == 1",
+            lambda traffic: [traffic.http_route, traffic.grpc_route, traffic.parent_refs].count(None) == 2,
+            "set exactly one of httpRoute or grpcRoute (a route of your own) and parentRefs (Serin makes the route)",
         ),
         Rule(
-            "!has(self.hostnames) || !has(self.httpRoute)",
-            lambda traffic: traffic.hostnames is None or traffic.http_route is None,
+            "!has(self.hostnames) || has(self.parentRefs)",
+            lambda traffic: traffic.hostnames is None or traffic.parent_refs is not None,
             "hostnames belong to a route that Serin makes: leave them out, and set them in your own route",
             field=".hostnames",
         ),
+        Rule(
+            "self.protocol == 'HTTP' || has(self.parentRefs)",
+            lambda traffic: traffic.protocol is RouteProtocol.HTTP or traffic.parent_refs is not None,
+            "protocol belongs to a route that Serin makes: leave it out, and name a GRPCRoute of your own in grpcRoute",
+            field=".protocol",
+        ),
     )
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether the route is a GRPCRoute."""
+        return self.grpc_route is not None or self.protocol is RouteProtocol.GRPC
 
 
 class VirtualServiceReference(Model):
@@ -159,6 +182,11 @@ class Traffic(Model):
     def provider(self) -> str:
         """The provider, by its name in YAML."""
         return self.given[0]
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether the requests are carried by a GRPCRoute."""
+        return self.gateway_api is not None and self.gateway_api.is_grpc
 
     @property
     def proxy(self) -> str:

@@ -8,12 +8,12 @@ from serin.api.children import REVISION_PORT
 from serin.api.compare import has
 from serin.api.names import MODEL_LABEL
 from serin.api.spec import GatewayAPITraffic
-from serin.api.traffic import HTTPRouteReference
+from serin.api.traffic import RouteReference
 from serin.traffic import route_problems, route_status, user_route
 from serin.traffic.acceptance import Acceptance
 from serin.traffic.additions import divided, make, read
 from serin.traffic.dialect import Dialect
-from serin.traffic.gateway_rules import HTTPRules
+from serin.traffic.gateway_rules import GRPCRules, HTTPRules
 from serin.traffic.provider import Claim, JSONPatch, Route
 from serin.traffic.routing import Routing
 from serin.traffic.user_route import Taking
@@ -112,13 +112,26 @@ class HTTPRoutes:
         """Each Service of the route's namespace among which a rule divides its requests, and its weight."""
         return divided(self._dialect, route)
 
-    def _own(self, claim: Claim) -> HTTPRouteReference | None:
+    def _own(self, claim: Claim) -> RouteReference | None:
         return _asked(claim).http_route
 
     def _taking(self, claim: Claim) -> Taking:
         """The Service whose place the revisions take."""
         own = self._own(claim)
         return Taking((own.backend if own else None) or claim.owner.name, claim.port)
+
+
+class GRPCRoutes(HTTPRoutes):
+    """Traffic by a GRPCRoute."""
+
+    KIND = GRPCRules.KIND
+    FIELD: str | None = GRPCRules.FIELD
+
+    _dialect: Dialect = GRPCRules()
+    _every_request: Mapping[str, Any] = {}
+
+    def _own(self, claim: Claim) -> RouteReference | None:
+        return _asked(claim).grpc_route
 
 
 def _asked(claim: Claim) -> GatewayAPITraffic:

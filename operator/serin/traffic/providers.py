@@ -4,16 +4,22 @@ from collections.abc import Mapping
 
 from serin.api.spec import Traffic
 from serin.traffic import istio, traefik
-from serin.traffic.gateway_api import HTTPRoutes
+from serin.traffic.gateway_api import GRPCRoutes, HTTPRoutes
 from serin.traffic.provider import Provider, Route
 
-PROVIDERS: Mapping[str, Provider] = {"gatewayAPI": HTTPRoutes(), "istio": istio, "traefik": traefik}
-"""By the field of `spec.traffic` that asks for it, as written in YAML."""
+GRPC = "gatewayAPI.grpcRoute"
+PROVIDERS: Mapping[str, Provider] = {
+    "gatewayAPI": HTTPRoutes(),
+    GRPC: GRPCRoutes(),
+    "istio": istio,
+    "traefik": traefik,
+}
+"""By the field of `spec.traffic` that asks for it, as written in YAML; gatewayAPI has two kinds of routes."""
 
 
 def provider_of(traffic: Traffic) -> Provider:
     """The provider that the user chose."""
-    return PROVIDERS[traffic.provider]
+    return PROVIDERS[GRPC if traffic.is_grpc else traffic.provider]
 
 
 def provider_for(route: Route) -> Provider:

@@ -36,6 +36,7 @@ KINDS = (
     Kind("coordination.k8s.io", "v1", "leases", "Lease", status=False),
     Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False),
     Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", custom=True),
+    Kind("gateway.networking.k8s.io", "v1", "grpcroutes", "GRPCRoute", custom=True),
     Kind("networking.istio.io", "v1", "virtualservices", "VirtualService", custom=True),
     Kind("traefik.io", "v1alpha1", "traefikservices", "TraefikService", custom=True, status=False),
     Kind("serin.dev", "v1alpha1", "modeldeployments", "ModelDeployment", custom=True),
