@@ -31,6 +31,7 @@ PATHS = {
     "HorizontalPodAutoscaler": "apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
     "PodDisruptionBudget": "apis/policy/v1/namespaces/{}/poddisruptionbudgets",
     "HTTPRoute": "apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes",
+    "VirtualService": "apis/networking.istio.io/v1/namespaces/{}/virtualservices",
 }
 
 
