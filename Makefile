@@ -50,7 +50,7 @@ test-alone: setup
 
 .PHONY: test-more
 test-more: setup ## the long tests
-	PYTHONPATH=hack $(BIN)/python -m localcluster build core metrics-server
+	PYTHONPATH=hack $(BIN)/python -m localcluster build core metrics-server istio
 	$(BIN)/pytest -m long
 
 .PHONY: explore
@@ -67,8 +67,8 @@ pictures: setup ## let the judge draw the picture and write the numbers of docs/
 	PYTHONPATH=hack $(BIN)/python -m pictures
 
 .PHONY: demo
-demo: setup ## watch Serin promote good versions of a model and turn bad ones away (KEEP=1 leaves the cluster up)
-	PYTHONPATH=hack $(BIN)/python -m demo $(DEMO_FLAGS)
+demo: setup ## watch Serin promote good versions of a model and turn bad ones away (PROVIDER=istio, KEEP=1 leaves the cluster up)
+	PYTHONPATH=hack $(BIN)/python -m demo $(if $(PROVIDER),--provider $(PROVIDER)) $(DEMO_FLAGS)
 
 .PHONY: kind-demo
 kind-demo: setup ## the same story on kind, where Docker is to be had
