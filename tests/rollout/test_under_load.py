@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -94,8 +95,23 @@ class OnScale(Load):
             self.world.apply({**self.world.spec, "replicas": said.replicas})
 
 
+@dataclass
 class OfSerin(Load):
-    """Serin's own, for each version."""
+    """Serin's own, for each version.
+
+    under_way: what each version had under way at each pass. What is told of that is the mean over two minutes, and a
+    pass old, as it is where it is the rate of the time that requests took.
+    """
+
+    under_way: dict[str, list[float]] = field(default_factory=dict)
+
+    def measured(self, revision: str) -> float:
+        """The requests under way in one version, as they are measured."""
+        before = self.under_way.setdefault(
+            revision, [0.0] * 9 if self.world.status.candidate else [self.of(revision)] * 9
+        )
+        before.append(self.of(revision))
+        return sum(before[-9:-1]) / 8
 
     def scale(self) -> None:
         """Advise on stable for all the traffic, and on the candidate for its own."""
@@ -112,7 +128,7 @@ class OfSerin(Load):
             said = recommend(spec, situation, recall(known, now) if known else EMPTY)
             if stable and only_raising(spec.metrics, part):
                 said = raised(said, now)
-            self.world.advice[revision] = Advice(now, said, spec, self.of(revision))
+            self.world.advice[revision] = Advice(now, said, spec, self.measured(revision))
 
 
 def begun(kind: type[Load], **changes: Any) -> Load:
@@ -164,9 +180,9 @@ def test_a_rollout_at_full_load_changes_nothing_of_stable_and_nobody_is_fuller_t
     # What is promoted stays as large: nobody finds it too small, or too large.
     load.pass_time(1200)
     assert is_right(load, new)
-    # On its way up it never has fewer than before; the headroom of Little's law goes in the end.
+    # On its way up it gives up one pod at most, that was estimated from two weights; the headroom goes in the end.
     *rising, _ = course_of(load, new)
-    assert rising == sorted(rising)
+    assert all(after >= before - 1 for before, after in pairwise(rising))
     assert len([action for action in load.world.actions if isinstance(action, WriteScale)]) <= 1
 
 

@@ -17,9 +17,9 @@ from serin.scaling.quantities import milli
 
 WINDOW = timedelta(minutes=2)
 """The longest window over which requests under way are measured (`serin.metrics.loads`)."""
-LAG = timedelta(seconds=30)
-"""How far behind what is measured may be: a scrape, and a pass of the autoscaler."""
-LEAST_MEASURED = timedelta(seconds=30)
+LAG = timedelta(seconds=15)
+"""How far behind what is measured is: a scrape."""
+LEAST_MEASURED = timedelta(seconds=45)
 """So much of the present weight must be in the window: from less, chance would be extrapolated."""
 SLACK = 0.1
 """How far apart the least and the most may be that a mean weight can be."""
@@ -196,11 +196,14 @@ def _by_requests(draft: Draft, autoscaling: Autoscaling, weight: int) -> int | N
 
 
 def _kept_until_measured(draft: Draft, autoscaling: Autoscaling) -> int:
-    """What the candidate has by its requests it keeps until they are measured at its weight: the ratio may be less."""
-    candidate = draft.revision(draft.status.candidate)
-    if candidate is None or _requests_per_pod(autoscaling) is None or not draft.world.status.weight:
+    """What the candidate has by its requests it keeps until all that is measured is of its weight.
+
+    The ratio may be less, and so may an estimate from two weights.
+    """
+    candidate, weight = draft.revision(draft.status.candidate), draft.world.status.weight
+    if candidate is None or _requests_per_pod(autoscaling) is None or not weight:
         return 0
-    return candidate.replicas if measured_weight(draft) is None else 0
+    return 0 if measured_weight(draft) == weight else candidate.replicas
 
 
 def _requests_per_pod(autoscaling: Autoscaling) -> float | None:
