@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from demo.chapters import SLOW_AFTER_SECONDS
+from demo.chapters import PROVIDERS, SLOW_AFTER_SECONDS
 from demo.installation import evidence, install_joiner, install_serin
 from demo.ledger import Ledger
 from demo.load import Load, LoadGenerator, Samples
@@ -33,6 +33,7 @@ def main() -> int:
     """Tell the story as the command line asks."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--platform", choices=("local", "kind"), default="local", help="where: %(default)s")
+    parser.add_argument("--provider", choices=PROVIDERS, default=PROVIDERS[0], help="who splits: %(default)s")
     parser.add_argument("--plain", action="store_true", help="one line for each change, no live view")
     parser.add_argument("--record", type=Path, metavar="FILE.svg", help="write a picture of the story")
     arguments = parser.parse_args()
@@ -50,7 +51,7 @@ def perform(arguments: argparse.Namespace, directory: Path) -> int:
     """Start the cluster, install, tell, report."""
     with ThreadPoolExecutor() as pool:
         training = pool.submit(train, directory)
-        with open_platform(arguments.platform) as platform:
+        with open_platform(arguments.platform, arguments.provider) as platform:
             samples = prepare(platform, directory, training)
             report, story_error = tell(platform, samples, arguments)
             console = open_console()
@@ -74,15 +75,17 @@ def train(directory: Path) -> tuple[str, Samples]:
     return told, samples
 
 
-def open_platform(name: str) -> AbstractContextManager[Platform]:
-    """Open the platform; only the one that is used is imported."""
+def open_platform(name: str, provider: str) -> AbstractContextManager[Platform]:
+    """Open the platform with the provider's proxy; only the one that is used is imported."""
     if name == "kind":
+        if provider != PROVIDERS[0]:
+            raise StoryError(f"kind is set up with a Gateway alone: `make demo PROVIDER={provider}` needs no kind")
         from demo.kind import kind_platform
 
         return kind_platform()
     from demo.local import local_platform
 
-    return local_platform()
+    return local_platform(provider)
 
 
 def prepare(platform: Platform, models: Path, training: Future[tuple[str, Samples]]) -> Samples:
@@ -109,7 +112,8 @@ def tell(platform: Platform, samples: Samples, arguments: argparse.Namespace) ->
     keep = platform.kubeconfig if os.environ.get("KEEP") == "1" else None
     with open_stage(plain=arguments.plain) as stage:
         recorded = RecordedStage(stage, Recording(arguments.record)) if arguments.record else None
-        story = Story(platform, samples, recorded or stage, Observer(platform.kubeconfig))
+        observer = Observer(platform.kubeconfig)
+        story = Story(platform, samples, recorded or stage, observer, provider=arguments.provider)
         error = asyncio.run(run(story))
         report = story.report(keep)
         if recorded is not None:
@@ -129,7 +133,14 @@ async def run(story: Story) -> StoryError | None:
 
 def linger(platform: Platform, samples: Samples) -> None:
     """Keep the cluster, and send requests to it, until somebody has seen enough of it."""
-    load = Load(platform.gateway_url, MODEL_HOST, OUTCOME_HOST, requests_at_most=1_000_000, seconds_at_most=8 * 3600.0)
+    load = Load(
+        platform.model_url,
+        MODEL_HOST,
+        platform.gateway_url,
+        OUTCOME_HOST,
+        requests_at_most=1_000_000,
+        seconds_at_most=8 * 3600.0,
+    )
     try:
         asyncio.run(LoadGenerator(load, samples, Ledger(slow_after=SLOW_AFTER_SECONDS)).run())
         signal.pause()

@@ -7,6 +7,8 @@ from serin.api.status import Outcome
 
 NAMESPACE = "serin-demo"
 MODEL = "digits"
+PROVIDERS = ("gateway", "istio")
+"""Who may split the requests: a route of the Gateway API, as the manifests say, or what `traffic/` says instead."""
 SLOW_AFTER_SECONDS = 0.25
 
 

@@ -1,8 +1,11 @@
 """Puts Serin and the demo's own objects into a cluster, with the commands that a user would type."""
 
 import secrets
+from typing import Any
 
-from demo.chapters import NAMESPACE
+import yaml
+
+from demo.chapters import NAMESPACE, Chapter
 from demo.platforms import REPOSITORY, Platform, StoryError
 
 OPERATOR_NAMESPACE = "serin-system"
@@ -26,6 +29,25 @@ def install_joiner(platform: Platform) -> None:
     platform.kubectl("apply", "-f", "-", given=platform.kubectl(*key, literal, "--dry-run=client", "-o", "yaml"))
     platform.kubectl("apply", "-f", str(MANIFESTS / "outcomes.yaml"))
     platform.kubectl("rollout", "status", "-n", NAMESPACE, "deployment/outcomes", "--timeout=120s")
+
+
+def apply_version(platform: Platform, chapter: Chapter, provider: str) -> None:
+    """Apply a chapter's version of the model, with its traffic by the provider."""
+    overlay = MANIFESTS / chapter.overlay
+    traffic = traffic_of(provider)
+    if traffic is None:
+        platform.kubectl("apply", "-k", str(overlay))
+        return
+    document = yaml.safe_load(platform.kubectl("kustomize", str(overlay)))
+    document["spec"]["traffic"] = traffic
+    platform.kubectl("apply", "-f", "-", given=yaml.safe_dump(document))
+
+
+def traffic_of(provider: str) -> dict[str, Any] | None:
+    """What takes the place of `spec.traffic`; None where the manifests say it themselves."""
+    path = MANIFESTS / "traffic" / f"{provider}.yaml"
+    traffic: dict[str, Any] | None = yaml.safe_load(path.read_text()) if path.exists() else None
+    return traffic
 
 
 def evidence(platform: Platform) -> str:

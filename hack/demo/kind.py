@@ -29,7 +29,7 @@ class KindPlatform:
     def __init__(self, kubeconfig: Path) -> None:
         """Use the cluster of this kubeconfig."""
         self.kubeconfig = kubeconfig
-        self.gateway_url = GATEWAY_URL
+        self.gateway_url = self.model_url = GATEWAY_URL
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl against the cluster."""

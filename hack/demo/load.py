@@ -16,6 +16,7 @@ from demo.ledger import Answer, Ledger, Reply
 
 REQUEST_TIMEOUT_SECONDS = 5.0
 IN_FLIGHT_AT_MOST = 150
+FIRST_ANSWER_SECONDS = 10.0
 VERSION_HEADER = "X-Serin-Version"
 
 
@@ -40,8 +41,9 @@ class Load:
     `rate` is in requests a second at the beginning, `label_delay` the bounds between which labels come, in seconds.
     """
 
-    gateway_url: str
+    model_url: str
     model_host: str
+    outcome_url: str
     outcome_host: str
     rate: float = 60.0
     requests_at_most: int = 40_000
@@ -68,6 +70,19 @@ class LoadGenerator:
     def stop(self) -> None:
         """Send nothing more; `run` returns when what is under way is answered and labelled."""
         self._stopping.set()
+
+    async def until_carried(self) -> None:
+        """Wait until the proxy carries the model's host: Istio tells nobody when it has taken a new route up."""
+        headers = {"Host": self._load.model_host, "Content-Type": "application/json"}
+        end = time.monotonic() + FIRST_ANSWER_SECONDS
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS)) as session:
+            while time.monotonic() < end:
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    url = f"{self._load.model_url}/predict"
+                    async with session.post(url, data=self._bodies[0], headers=headers) as response:
+                        if VERSION_HEADER in response.headers:
+                            return
+                await asyncio.sleep(0.1)
 
     async def run(self) -> None:
         """Send requests, each as a task of its own, so that a slow answer delays no other request."""
@@ -105,7 +120,7 @@ class LoadGenerator:
         status, version, answer, problem = None, None, {}, ""
         try:
             async with session.post(
-                f"{self._load.gateway_url}/predict",
+                f"{self._load.model_url}/predict",
                 data=self._bodies[sample],
                 headers={"Host": self._load.model_host, "Content-Type": "application/json"},
             ) as response:
@@ -130,7 +145,7 @@ class LoadGenerator:
         self._ledger.label(version, predicted_at=at, correct=answer["prediction"] == actual)
         try:
             async with session.post(
-                f"{self._load.gateway_url}/outcome",
+                f"{self._load.outcome_url}/outcome",
                 json={"prediction_id": answer["prediction_id"], "actual": actual},
                 headers={"Host": self._load.outcome_host},
             ) as response:

@@ -16,11 +16,12 @@ SERVER = REPOSITORY / "examples" / "demo" / "server"
 class LocalPlatform:
     """A running LocalCluster."""
 
-    def __init__(self, cluster: LocalCluster) -> None:
-        """Wrap a cluster that is up."""
+    def __init__(self, cluster: LocalCluster, provider: str) -> None:
+        """Wrap a cluster that is up, with the proxy of the provider in it."""
         self._cluster = cluster
         self.kubeconfig: Path = cluster.kubeconfig
-        self.gateway_url: str = cluster.gateway_url.rstrip("/")
+        self.gateway_url: str = cluster.gateway_url
+        self.model_url: str = cluster.istio_gateway_url if provider == "istio" else cluster.gateway_url
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl against the cluster."""
@@ -58,10 +59,12 @@ def demo_image(models: Path) -> Image:
 
 
 @contextmanager
-def local_platform() -> Iterator[LocalPlatform]:
+def local_platform(provider: str) -> Iterator[LocalPlatform]:
     """Start a cluster for the story; it ends with the story, whatever happens."""
     try:
         with LocalCluster(name="demo") as cluster:
-            yield LocalPlatform(cluster)
+            if provider == "istio":
+                cluster.start_istio()
+            yield LocalPlatform(cluster, provider)
     except LocalClusterError as error:
         raise StoryError(str(error)) from error

@@ -20,7 +20,11 @@ class Platform(Protocol):
 
     @property
     def gateway_url(self) -> str:
-        """Where requests enter, without a slash at the end."""
+        """Where requests to the Gateway enter, without a slash at the end."""
+
+    @property
+    def model_url(self) -> str:
+        """Where requests to the model enter, whichever proxy splits them."""
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl, with `given` on its standard input; raises StoryError with what it said."""

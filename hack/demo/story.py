@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from demo.chapters import CHAPTERS, SLOW_AFTER_SECONDS, Chapter, Rush
-from demo.installation import MANIFESTS
+from demo.chapters import CHAPTERS, PROVIDERS, SLOW_AFTER_SECONDS, Chapter, Rush
+from demo.installation import apply_version
 from demo.ledger import Ledger
 from demo.load import Load, LoadGenerator, Samples
 from demo.observer import Observation
@@ -33,12 +33,21 @@ Condition = Callable[[ModelDeploymentStatus], bool]
 class Story:
     """One telling."""
 
-    def __init__(self, platform: Platform, samples: Samples, stage: Stage, observation: Observation) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        samples: Samples,
+        stage: Stage,
+        observation: Observation,
+        *,
+        provider: str = PROVIDERS[0],
+    ) -> None:
         """Prepare; nothing happens before `tell`."""
         self._platform = platform
+        self._provider = provider
         self._stage = stage
         self._ledger = Ledger(slow_after=SLOW_AFTER_SECONDS)
-        load = Load(platform.gateway_url, MODEL_HOST, OUTCOME_HOST)
+        load = Load(platform.model_url, MODEL_HOST, platform.gateway_url, OUTCOME_HOST)
         self._load = LoadGenerator(load, samples, self._ledger)
         self._observation = observation
         self._results: list[ChapterResult] = []
@@ -56,6 +65,7 @@ class Story:
                 self._current, self._note = number, ""
                 await self._told(chapter)
                 if number == 0:  # before, there is nobody to answer
+                    await self._load.until_carried()
                     requests = tasks.create_task(self._load.run())
                 await asyncio.sleep(BETWEEN_CHAPTERS_SECONDS)
             self._load.stop()
@@ -84,7 +94,7 @@ class Story:
     async def _chapter(self, chapter: Chapter) -> ChapterResult:
         """Apply the chapter's version and follow it to its end."""
         started = time.monotonic()
-        await asyncio.to_thread(self._platform.kubectl, "apply", "-k", str(MANIFESTS / chapter.overlay))
+        await asyncio.to_thread(apply_version, self._platform, chapter, self._provider)
         try:
             async with asyncio.timeout(chapter.deadline):
                 if chapter.prometheus_goes_away:

@@ -37,7 +37,7 @@ async def gateway(predict: Handler) -> AsyncIterator[tuple[str, list[dict[str, A
 async def run(predict: Handler, **bounds: Any) -> tuple[Account, list[dict[str, Any]], LoadGenerator]:
     ledger = Ledger(slow_after=0.25)
     async with gateway(predict) as (url, outcomes):
-        load = Load(url, "digits.example", "outcomes.example", label_delay=(0.0, 0.01), **bounds)
+        load = Load(url, "digits.example", url, "outcomes.example", label_delay=(0.0, 0.01), **bounds)
         generator = LoadGenerator(load, SAMPLES, ledger)
         await generator.run()
     return ledger.account(time.monotonic()), outcomes, generator
@@ -82,7 +82,7 @@ def test_it_stops_when_told() -> None:
     async def scenario() -> Account:
         async with gateway(says_four) as (url, _):
             ledger = Ledger(slow_after=0.25)
-            generator = LoadGenerator(Load(url, "digits.example", "outcomes.example"), SAMPLES, ledger)
+            generator = LoadGenerator(Load(url, "digits.example", url, "outcomes.example"), SAMPLES, ledger)
             generator.stop()
             await asyncio.wait_for(generator.run(), 2)
             return ledger.account(time.monotonic())
@@ -107,7 +107,7 @@ def test_a_models_500_is_its_own_and_a_gateways_503_is_a_loss() -> None:
 def test_a_refused_connection_is_a_loss() -> None:
     async def scenario() -> Account:
         ledger = Ledger(slow_after=0.25)
-        load = Load("http://127.0.0.1:1", "a", "b", rate=100, requests_at_most=3)
+        load = Load("http://127.0.0.1:1", "a", "http://127.0.0.1:1", "b", rate=100, requests_at_most=3)
         await LoadGenerator(load, SAMPLES, ledger).run()
         return ledger.account(time.monotonic())
 

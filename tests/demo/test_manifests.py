@@ -1,14 +1,14 @@
 """What the demo applies: six versions that differ in what their chapter says, and in nothing else."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
-from demo.chapters import CHAPTERS, MODEL, NAMESPACE, SLOW_AFTER_SECONDS, Chapter
-from demo.installation import MANIFESTS
-from demo.platforms import DEMO_IMAGE, REPOSITORY
+from demo.chapters import CHAPTERS, MODEL, NAMESPACE, PROVIDERS, SLOW_AFTER_SECONDS, Chapter
+from demo.installation import MANIFESTS, apply_version, traffic_of
+from demo.platforms import DEMO_IMAGE, REPOSITORY, Platform
 from demo.story import MODEL_HOST, OUTCOME_HOST
 from serin.api.spec import ModelDeploymentSpec
 
@@ -39,7 +39,34 @@ def test_every_chapter_applies_a_model_deployment_of_its_version(chapter: Chapte
     spec = ModelDeploymentSpec.model_validate(document["spec"])
     assert spec.model.version == chapter.version
     assert spec.traffic is not None
+    assert spec.traffic.gateway_api is not None
     assert spec.traffic.gateway_api.hostnames == (MODEL_HOST,)
+
+
+def test_another_provider_changes_the_traffic_of_a_version_and_nothing_else() -> None:
+    base = yaml.safe_load((MANIFESTS / "base" / "modeldeployment.yaml").read_text())
+    told: list[tuple[tuple[str, ...], str | None]] = []
+
+    class Words:
+        """A kubectl that renders the base, and keeps what it is told to apply."""
+
+        def kubectl(self, *arguments: str, given: str | None = None) -> str:
+            told.append((arguments, given))
+            return yaml.safe_dump(base)
+
+    apply_version(cast("Platform", Words()), CHAPTERS[0], "istio")
+    (render, _), (_, given) = told
+    assert render == ("kustomize", str(MANIFESTS / CHAPTERS[0].overlay))
+    applied = yaml.safe_load(given or "")
+    spec = ModelDeploymentSpec.model_validate(applied["spec"])
+    assert spec.traffic is not None
+    assert spec.traffic.istio is not None
+    assert spec.traffic.istio.hosts == (MODEL_HOST,)
+    assert {**applied, "spec": {**applied["spec"], "traffic": base["spec"]["traffic"]}} == base
+
+
+def test_every_provider_but_the_manifests_own_has_a_traffic_of_its_own() -> None:
+    assert [provider for provider in PROVIDERS if traffic_of(provider) is None] == ["gateway"]
 
 
 @pytest.mark.cluster

@@ -59,7 +59,7 @@ class Words(Observation):
         follows_load: bool = True,
     ) -> None:
         super().__init__()
-        self.gateway_url = gateway_url
+        self.gateway_url = self.model_url = gateway_url
         self.applied: list[str] = []
         self.answering = "1.0.0"
         self._endings = endings
