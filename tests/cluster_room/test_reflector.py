@@ -227,6 +227,27 @@ def test_an_optional_kind_that_is_missing_is_said_once_and_found_later(caplog: p
         run(test)
 
 
+def test_a_missing_kind_that_nobody_wants_is_not_looked_for_until_somebody_does() -> None:
+    async def test(server: FakeApiServer, client: KubeClient) -> None:
+        kind, wanted, looks = server.uninstall("httproutes"), False, 0
+
+        def is_wanted() -> bool:
+            nonlocal looks
+            looks += 1
+            return wanted
+
+        async with reflecting(client, HTTP_ROUTE, optional=True, is_wanted=is_wanted) as (reflector, _):
+            await reflector.synced.wait()
+            server.install(kind)
+            await until(lambda: looks > 3)
+            assert reflector.missing
+            assert len(server.log.matching(lambda call: call.path.endswith("/httproutes"))) == 1
+            wanted = True
+            await until(lambda: not reflector.missing)
+
+    run(test)
+
+
 def test_a_kind_that_must_be_there_is_not_synced_while_it_is_missing() -> None:
     async def test(server: FakeApiServer, client: KubeClient) -> None:
         kind = server.uninstall("configmaps")

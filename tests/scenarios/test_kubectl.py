@@ -50,7 +50,12 @@ def test_kubectl_waits_for_what_a_rollout_comes_to(stage: Stage, kubectl: Kubect
             "spec.strategy.canary.steps",
             "weights never fall: write the steps in rising order",
         ),
-        ("traffic", None, "spec.strategy", "strategy needs traffic: set traffic.gatewayAPI, or leave strategy out"),
+        (
+            "traffic",
+            None,
+            "spec.strategy",
+            "strategy needs traffic: set traffic to one of gatewayAPI, istio, traefik, replicas, or leave strategy out",
+        ),
     ],
 )
 def test_a_wrong_manifest_is_refused_at_apply_with_its_field_and_what_to_write_instead(

@@ -64,6 +64,7 @@ class Reflector:
         namespace: str = "",
         selector: str = "",
         optional: bool = False,
+        is_wanted: Callable[[], bool] = lambda: True,
         transform: Transform = slim,
         on_blind: Callable[[], None] = lambda: None,
         patience: Patience = Patience(),
@@ -77,6 +78,7 @@ class Reflector:
             namespace: only this one; all of them if empty.
             selector: a label selector.
             optional: a cluster without the kind is served all the same.
+            is_wanted: whether anybody misses the kind while the cluster has none: else it is not looked for.
             transform: reduces an object to what is worth keeping in memory: at least its name and resourceVersion.
             on_blind: told each time that the API server could not be asked: what is known may be old.
             patience: the time limits.
@@ -90,6 +92,7 @@ class Reflector:
         self._namespace = namespace
         self._selector = selector
         self._optional = optional
+        self._is_wanted = is_wanted
         self._transform = transform
         self._on_blind = on_blind
         self._patience = patience
@@ -203,7 +206,7 @@ class Reflector:
             level = logging.INFO if self._optional else logging.ERROR
             logger.log(
                 level,
-                "The cluster has no %s.%s; Serin looks again every %.0f s: %s",
+                "The cluster has no %s.%s; where they are wanted Serin looks again every %.0f s: %s",
                 self.resource.plural,
                 self.resource.group or "core",
                 self._patience.missing_kind,
@@ -212,4 +215,8 @@ class Reflector:
         self.missing = True
         if self._optional:
             self.synced.set()
-        await asyncio.sleep(self._patience.missing_kind * random.uniform(0.9, 1.1))  # noqa: S311 - as above
+        looks_again = False
+        while not looks_again:
+            await asyncio.sleep(self._patience.missing_kind * random.uniform(0.9, 1.1))  # noqa: S311 - as above
+            self.pulse.beat()
+            looks_again = self._is_wanted()

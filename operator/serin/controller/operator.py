@@ -142,7 +142,7 @@ class Operator:
             self._reflector(SERVICE, transform=slim_writers, selector=MODEL_LABEL),
             self._reflector(CONTROLLER_REVISION, selector=MODEL_LABEL),
             self._reflector(CONFIG_MAP, transform=slim_config_map),
-            *(self._reflector(route, transform=slim_writers, optional=True) for route in ROUTES),
+            *(self._route_reflector(route) for route in ROUTES),
         ]
 
     @property
@@ -286,6 +286,11 @@ class Operator:
         on_change = self._store.child_changed(resource)
         options |= {"on_change": on_change, "on_blind": self._was_blind, "namespace": self._settings.namespace}
         return Reflector(self._client, resource, **options)
+
+    def _route_reflector(self, resource: Resource) -> Reflector:
+        """A cluster has the kinds of some providers; those of the others nobody misses."""
+        is_wanted = partial(self._store.carries_traffic, resource)
+        return self._reflector(resource, transform=slim_writers, optional=True, is_wanted=is_wanted)
 
     def _pod_reflector(self, on_change: OnChange) -> Reflector:
         namespace = self._settings.namespace

@@ -91,6 +91,7 @@ class Store:
         self._children: dict[ObjectKey, set[tuple[Resource, ObjectKey]]] = defaultdict(set)
         self._interested: dict[tuple[Resource, ObjectKey], set[ObjectKey]] = defaultdict(set)
         self._interests: dict[ObjectKey, set[tuple[Resource, ObjectKey]]] = {}
+        self._carriers: dict[ObjectKey, tuple[Resource, ObjectKey] | None] = {}
         self._notes: dict[ObjectKey, Notes] = {}
         self._memos: dict[ObjectKey, Memo] = {}
 
@@ -107,6 +108,10 @@ class Store:
         for kind, name in self._children.get(key, ()):
             if kind == resource:
                 yield self._objects[resource][name]
+
+    def carries_traffic(self, resource: Resource) -> bool:
+        """Whether any ModelDeployment has its traffic written in objects of this kind."""
+        return any(carrier is not None and carrier[0] == resource for carrier in self._carriers.values())
 
     def notes(self, key: ObjectKey) -> Notes:
         """What the executor learnt about a ModelDeployment."""
@@ -125,10 +130,12 @@ class Store:
         if not self._keep(resource, key, manifest):
             return
         if resource == MODEL_DEPLOYMENT:
+            self._carriers[key] = _route(key, manifest.get("spec") or {}) if manifest else None
             self._set_interests(key, _interests(key, manifest) if manifest else set())
             if manifest is None:
                 self._notes.pop(key, None)
                 self._memos.pop(key, None)
+                self._carriers.pop(key, None)
             self._enqueue(key)
         elif manifest is not None:
             for target in _owners(resource, key, manifest):
