@@ -11,7 +11,7 @@ from scenarios.api import Object, eventually
 from scenarios.load import Load
 from scenarios.stage import Stage, model
 
-pytestmark = [pytest.mark.cluster, pytest.mark.scenario]
+pytestmark = [pytest.mark.cluster, pytest.mark.scenario, pytest.mark.long]
 
 GOAL = {"metric": "accuracy", "minimumEffect": {"absolute": "15%"}}
 POLICY = analysis(ACCURACY, ERRORS)

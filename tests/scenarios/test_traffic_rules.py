@@ -14,7 +14,7 @@ from scenarios.api import Object, eventually
 from scenarios.stage import NAME, Stage, model
 from scenarios.test_routes import OWN, front, route_of  # noqa: F401 - `front` is a fixture
 
-pytestmark = [pytest.mark.cluster, pytest.mark.scenario]
+pytestmark = [pytest.mark.cluster, pytest.mark.scenario, pytest.mark.long]
 
 PREVIEW = {"x-serin-preview": "true"}
 WAITING = [{"pause": {}}, {"weight": 50}, {"pause": {}}]
