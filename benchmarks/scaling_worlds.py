@@ -32,7 +32,7 @@ RIGHT = 5
 AT_ONCE = 2.6
 """Requests under way in each of them."""
 MOST = 20
-WEIGHTS, HOLD = (20, 50), 70.0
+WEIGHTS, HOLD = (20, 50), 90.0
 CALM = 60.0
 """Seconds before the rollout, and after the last weight."""
 PORT = 8080
