@@ -50,7 +50,13 @@ def has_pods(stage: Stage, wanted: dict[str, int]) -> bool:
 def test_evictions_with_all_the_traffic_just_before_the_promotion_lose_nothing_and_keep_the_budget(
     stage: Stage,
 ) -> None:
-    watch = {"interval": "2s", "confirm": 2, "minSamples": 10, "watch": "20s", "metrics": [{"name": "error-rate"}]}
+    watch = {
+        "interval": "2s",
+        "confirm": 2,
+        "minSamples": 10,
+        "watch": "20s",
+        "metrics": [{"name": "error-rate", "threshold": "5%"}],
+    }
     stage.api.create(BUDGET)
     stage.deploy(model("1.0.0", analysis=watch, strategy=HALF))
     with stage.load() as load:
