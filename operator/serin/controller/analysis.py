@@ -332,8 +332,12 @@ def _step(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Step | No
 
 def _has_audience(status: ModelDeploymentStatus) -> bool:
     """Whether those who bear a header get the candidate, and are compared with all others."""
-    in_test = status.step is not None and status.step.kind is StepKind.TEST
-    return in_test and any(entry.previewed and entry.revision == status.candidate for entry in status.revisions)
+    return status.step is not None and status.step.kind is StepKind.TEST and _is_previewed(status)
+
+
+def _is_previewed(status: ModelDeploymentStatus) -> bool:
+    """Whether requests with certain headers reach the candidate beside its weight."""
+    return any(entry.previewed and entry.revision == status.candidate for entry in status.revisions)
 
 
 def _expected(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, weight: int) -> Expected:
@@ -347,8 +351,7 @@ def _expected(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, weight: 
         return Expected.EXACT
     if strategy.stickiness is not None or (strategy.ab_test is not None and strategy.ab_test.audience is not None):
         return Expected.ANY
-    is_previewed = any(entry.previewed and entry.revision == status.candidate for entry in status.revisions)
-    return Expected.AT_LEAST if strategy.preview is not None and is_previewed else Expected.EXACT
+    return Expected.AT_LEAST if strategy.preview is not None and _is_previewed(status) else Expected.EXACT
 
 
 def _history_of(course: Course) -> Subject:

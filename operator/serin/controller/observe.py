@@ -21,15 +21,15 @@ from serin.cluster.resources import (
     SERVICE,
     ObjectKey,
     key_of,
-    resource_of,
 )
 from serin.cluster.scalers import is_autoscaled
 from serin.controller.memo import Memo
 from serin.controller.notes import Notes
-from serin.controller.store import DIGEST, Store
+from serin.controller.store import DIGEST, Store, route_of
 from serin.rollout.contest import writer_of
 from serin.rollout.split import carrier_of_traffic, claim_of
 from serin.rollout.world import Advice, Desired, Judgement, Observed, Record, Request, Workload, World
+from serin.traffic.provider import Claim
 from serin.traffic.providers import provider_of
 from serin.workloads import config_map_references, deployment_problem, rejected_of, revision_of, snapshot_of
 
@@ -112,8 +112,9 @@ def _observed(store: Store, desired: Desired) -> Observed:
     notes = store.notes(key)
     taken = set(notes.taken())
     carrier = carrier_of_traffic(desired)
-    route = _route(store, desired)
-    if route is not None and not _is_ours(route, desired):
+    claim = claim_of(desired)
+    route = store.get(*route_of(claim)) if claim is not None else None
+    if route is not None and not _is_ours(route, claim, owner):
         taken.add(carrier)
         route = None
     services = {
@@ -153,21 +154,10 @@ def _observed(store: Store, desired: Desired) -> Observed:
     )
 
 
-def _route(store: Store, desired: Desired) -> Object | None:
-    """The object that the spec wants the traffic written in, whoever made it."""
-    claim = claim_of(desired)
-    if claim is None:
-        return None
-    provider = provider_of(claim.traffic)
-    resource = resource_of({"apiVersion": provider.API_VERSION, "kind": provider.KIND})
-    return store.get(resource, ObjectKey(desired.owner.namespace, provider.route_name(claim)))
-
-
-def _is_ours(route: Object, desired: Desired) -> bool:
+def _is_ours(route: Object, claim: Claim | None, owner: Owner) -> bool:
     """Whether we may write a route: it is the one that the user names, or one that we made."""
-    claim = claim_of(desired)
     own = claim is not None and provider_of(claim.traffic).is_own(claim)
-    return own or is_controlled_by(route, desired.owner.uid)
+    return own or is_controlled_by(route, owner.uid)
 
 
 def _config_maps(store: Store, desired: Desired) -> dict[str, str]:

@@ -130,8 +130,8 @@ class Store:
         if not self._keep(resource, key, manifest):
             return
         if resource == MODEL_DEPLOYMENT:
-            self._carriers[key] = _route(key, manifest.get("spec") or {}) if manifest else None
-            self._set_interests(key, _interests(key, manifest) if manifest else set())
+            route = self._carriers[key] = _route(key, manifest) if manifest else None
+            self._set_interests(key, _interests(key, manifest, route) if manifest else set())
             if manifest is None:
                 self._notes.pop(key, None)
                 self._memos.pop(key, None)
@@ -218,25 +218,31 @@ def _owners(resource: Resource, key: ObjectKey, manifest: Object | None) -> set[
     return {ObjectKey(key.namespace, name) for name in names if name}
 
 
-def _interests(key: ObjectKey, manifest: Object) -> set[tuple[Resource, ObjectKey]]:
+def route_of(claim: Claim) -> tuple[Resource, ObjectKey]:
+    """The object in which the traffic of a ModelDeployment is written."""
+    provider = provider_of(claim.traffic)
+    resource = resource_of({"apiVersion": provider.API_VERSION, "kind": provider.KIND})
+    return resource, ObjectKey(claim.owner.namespace, provider.route_name(claim))
+
+
+def _interests(
+    key: ObjectKey, manifest: Object, route: tuple[Resource, ObjectKey] | None
+) -> set[tuple[Resource, ObjectKey]]:
     """Objects without our label that a ModelDeployment depends on: ConfigMaps of its template, its route."""
     spec: dict[str, Any] = manifest.get("spec") or {}
     template = spec.get("template")
     references = config_map_references(template) if isinstance(template, dict) else ()
     interests = {(CONFIG_MAP, ObjectKey(key.namespace, reference.name)) for reference in references}
     interests |= {(resource, key) for resource in ROUTES}
-    route = _route(key, spec)
     return interests | {route} if route is not None else interests
 
 
-def _route(key: ObjectKey, spec: Mapping[str, Any]) -> tuple[Resource, ObjectKey] | None:
+def _route(key: ObjectKey, manifest: Object) -> tuple[Resource, ObjectKey] | None:
     """The object in which the traffic is written; None without a provider, or where nobody can read which."""
     try:
-        traffic = Traffic.model_validate(spec.get("traffic"))
+        traffic = Traffic.model_validate((manifest.get("spec") or {}).get("traffic"))
     except ValueError:
         return None
     if traffic.provider not in PROVIDERS:
         return None  # the Service of the ModelDeployment's name
-    provider = provider_of(traffic)
-    name = provider.route_name(Claim(Owner(key.namespace, key.name, ""), traffic, port=0))
-    return resource_of({"apiVersion": provider.API_VERSION, "kind": provider.KIND}), ObjectKey(key.namespace, name)
+    return route_of(Claim(Owner(key.namespace, key.name, ""), traffic, port=0))
