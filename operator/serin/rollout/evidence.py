@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from serin.api.status import Verdict
+from serin.api.status import AnalysisStatus, Verdict
 from serin.rollout.draft import Draft
 from serin.rollout.schedule import Schedule
 from serin.rollout.stages import Stage
@@ -18,14 +18,20 @@ def failure(draft: Draft) -> str | None:
     return judgement.analysis.message if judgement.analysis.verdict is Verdict.FAIL else None
 
 
-def data_allow(draft: Draft, plan: Schedule, stage: Stage) -> bool:
+def enough_seen(draft: Draft) -> AnalysisStatus | None:
+    """The last verdict on the present step; None before it has the ticks and the samples that one needs."""
     analysis, judgement, step = draft.desired.spec.analysis, draft.world.judgement, draft.status.step
-    if analysis is None or not stage.is_judged:
-        return True
-    if judgement is None or step is None or judgement.step_since != step.since:
-        return False
+    if analysis is None or judgement is None or step is None or judgement.step_since != step.since:
+        return None
     seen = judgement.analysis
-    if seen.ticks < analysis.confirm or seen.samples < analysis.min_samples:
+    return seen if seen.ticks >= analysis.confirm and seen.samples >= analysis.min_samples else None
+
+
+def data_allow(draft: Draft, plan: Schedule, stage: Stage) -> bool:
+    if draft.desired.spec.analysis is None or not stage.is_judged:
+        return True
+    seen = enough_seen(draft)
+    if seen is None:
         return False
     return seen.verdict is Verdict.PASS or (seen.verdict is Verdict.CONTINUE and not plan.decides(stage))
 

@@ -1,5 +1,7 @@
 """A step's time stands still while something holds it, and nothing of it is lost."""
 
+from datetime import timedelta
+
 from serin.rollout.draft import Draft
 
 PAUSED = "Paused"
@@ -33,3 +35,14 @@ def release(draft: Draft) -> None:
         draft.set(paused_seconds=draft.status.paused_seconds + held)
     update = {"held_seconds": step.held_seconds + held, "held_since": None, "held_reason": None}
     draft.set(step=step.model_copy(update=update))
+
+
+def time_is_up(draft: Draft, length: timedelta) -> bool:
+    """Whether the step has lasted for so long, outside holds; it is looked at again when it has."""
+    step = draft.status.step
+    if step is None or step.since is None:
+        return False
+    until = step.since + length + timedelta(seconds=step.held_seconds)
+    draft.set(step=step.model_copy(update={"until": until}))
+    draft.wake(until)
+    return draft.now >= until

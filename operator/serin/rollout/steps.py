@@ -9,7 +9,7 @@ from serin.rollout.audience import mirrored, open_preview
 from serin.rollout.capacity import is_rebalancing
 from serin.rollout.draft import Draft
 from serin.rollout.evidence import ANALYSIS_HOLDS, analysis_holds, analysis_overdue, data_allow, failure
-from serin.rollout.holding import PAUSED, end_pause, hold, release
+from serin.rollout.holding import PAUSED, end_pause, hold, release, time_is_up
 from serin.rollout.revisions import dismiss, reject
 from serin.rollout.schedule import Schedule, schedule
 from serin.rollout.shifting import has_pods, keep_pods, shifted
@@ -129,9 +129,7 @@ def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
     elif stage.kind is StepKind.TEST:
         release(draft)
         if has_won(draft, stage):
-            following = _leave(draft, plan, stage)
-            if following is not None:
-                _shift(draft, following)
+            _go_on(draft, plan, stage)
     elif stage.is_judged and analysis_overdue(draft):
         _decide_without_evidence(draft, plan, stage)
     elif stage.is_judged and analysis_holds(draft):
@@ -139,22 +137,20 @@ def _stay(draft: Draft, plan: Schedule, stage: Stage) -> None:
     else:
         release(draft)
         if _time_is_over(draft, stage) and data_allow(draft, plan, stage):
-            following = _leave(draft, plan, stage)
-            if following is not None:
-                _shift(draft, following)
+            _go_on(draft, plan, stage)
 
 
 def _time_is_over(draft: Draft, stage: Stage) -> bool:
-    step = draft.status.step
-    if step is None or step.since is None:
-        return False
-    if stage.hold is None:
+    if draft.status.step is not None and draft.status.step.since is not None and stage.hold is None:
         draft.set(phase=Phase.PAUSED)
-        return False
-    until = step.since + stage.hold + timedelta(seconds=step.held_seconds)
-    draft.set(step=step.model_copy(update={"until": until}))
-    draft.wake(until)
-    return draft.now >= until
+    return stage.hold is not None and time_is_up(draft, stage.hold)
+
+
+def _go_on(draft: Draft, plan: Schedule, stage: Stage) -> None:
+    """Leave a stage, and begin what comes after it."""
+    following = _leave(draft, plan, stage)
+    if following is not None:
+        _shift(draft, following)
 
 
 def _decide_without_evidence(draft: Draft, plan: Schedule, stage: Stage) -> None:

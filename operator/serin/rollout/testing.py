@@ -5,8 +5,10 @@ from datetime import timedelta
 from serin.api.ab_test import Winner
 from serin.api.ab_test_status import ABTestDecision, ABTestStatus
 from serin.api.base import format_duration
-from serin.api.status import AnalysisStatus, Verdict
+from serin.api.status import Verdict
 from serin.rollout.draft import Draft
+from serin.rollout.evidence import enough_seen
+from serin.rollout.holding import time_is_up
 from serin.rollout.revisions import dismiss
 from serin.rollout.stages import Stage
 
@@ -17,9 +19,10 @@ def has_won(draft: Draft, stage: Stage) -> bool:
     A winner takes over once each other metric has passed, or at the end of the time all are within their limits. A test
     of unsound data decides nothing.
     """
-    strategy, seen = draft.desired.spec.strategy, _seen(draft)
+    strategy, seen = draft.desired.spec.strategy, enough_seen(draft)
     test = seen.test if seen is not None else None
-    is_over = _is_over(draft, stage)
+    # Missing data do not prolong it; pauses do.
+    is_over = stage.hold is not None and time_is_up(draft, stage.hold)
     if strategy is None or strategy.ab_test is None:
         return False
     if seen is None or test is None or seen.verdict is Verdict.HOLD or test.decision is None:
@@ -45,28 +48,6 @@ _LOSES = {
 
 def _is_won(test: ABTestStatus | None) -> bool:
     return test is not None and test.decision is ABTestDecision.WON
-
-
-def _seen(draft: Draft) -> AnalysisStatus | None:
-    """The last verdict on this stage; None before it has the ticks that a verdict needs."""
-    analysis, judgement, step = draft.desired.spec.analysis, draft.world.judgement, draft.status.step
-    if analysis is None or judgement is None or step is None or judgement.step_since != step.since:
-        return None
-    seen = judgement.analysis
-    enough = seen.ticks >= analysis.confirm and seen.samples >= analysis.min_samples
-    return seen if enough else None
-
-
-def _is_over(draft: Draft, stage: Stage) -> bool:
-    """Whether `maxDuration` is over. Missing data do not prolong it; pauses do."""
-    step = draft.status.step
-    if step is None or step.since is None or stage.hold is None:
-        return False
-    until = step.since + stage.hold + timedelta(seconds=step.held_seconds)
-    draft.set(step=step.model_copy(update={"until": until}))
-    if draft.now < until:
-        draft.wake(until)
-    return draft.now >= until
 
 
 def _tell(draft: Draft, test: ABTestStatus) -> None:
